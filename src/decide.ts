@@ -1,0 +1,186 @@
+import { type Attempt, attemptKey, type Credential, freshness, remainingMs } from './credential.ts';
+import type { ErrorCode } from './errors.ts';
+import { elapsedMs, type Moment } from './platform/clock.ts';
+import type { Secret } from './secret.ts';
+
+/** What the caller wants, and since when. */
+export interface Ask {
+  /** When the caller asked. Whatever is settled after this was settled for the caller too. */
+  readonly asked: Moment;
+  readonly force: boolean;
+  readonly noRefresh: boolean;
+  readonly minTtlMs: number;
+  /** An access token a resource server rejected (401). */
+  readonly rejected: Secret | null;
+}
+
+/** What is known besides the record. */
+export interface Surroundings {
+  readonly now: Moment;
+  /** There is a way to get a new access token: a refresh token, or the caller's own function. */
+  readonly renewable: boolean;
+  /** The store was copied here from elsewhere: its refresh token may be another's to spend. */
+  readonly foreign: boolean;
+}
+
+export type Decision =
+  /** Hand out the stored access token. */
+  | { readonly kind: 'serve'; readonly warning: string | null }
+  /**
+   * Renew. `meanwhile: serve`: the current token is good enough while someone else does it.
+   * `onFailure: serve`: … and when nobody can.
+   */
+  | {
+      readonly kind: 'refresh';
+      readonly reason: 'expired' | 'window' | 'rejected' | 'forced' | 'min-ttl';
+      readonly meanwhile: 'serve' | 'wait';
+      readonly onFailure: 'serve' | 'fail';
+    }
+  | { readonly kind: 'fail'; readonly code: ErrorCode; readonly why: string };
+
+export type Refresh = Extract<Decision, { kind: 'refresh' }>;
+
+/** A token rejected this soon after its own refresh was not rejected for its age; another refresh would loop. */
+const REJECTED_AGAIN_MS = 30_000;
+const REJECTED_AGAIN_FRACTION = 1 / 4;
+/** A token younger than this part of its lifetime is as long-lived as the provider grants. */
+const YOUNG_FRACTION = 1 / 4;
+
+/** The decision table of the design: what to do with this record for this caller, now. Pure. */
+export const decide = (record: Credential, ask: Ask, around: Surroundings): Decision => {
+  if (record.state.kind === 'paused') {
+    return fail('paused', record.state.reason ?? 'paused');
+  }
+  const wanted = want(record, ask, around);
+  if (wanted.kind !== 'refresh') {
+    return wanted;
+  }
+  if (!ask.force && record.state.kind === 'dead') {
+    return wanted.onFailure === 'serve'
+      ? serve(`login required soon: ${record.state.reason}`)
+      : fail('login_required', record.state.reason ?? 'the refresh token is dead');
+  }
+  if (around.foreign) {
+    return wanted.onFailure === 'serve'
+      ? serve('this store was copied here from elsewhere')
+      : fail('refused', 'this store was copied here from elsewhere');
+  }
+  if (ask.noRefresh || !around.renewable) {
+    return unrenewable(wanted, ask.noRefresh);
+  }
+  const shared = sharedFailure(record, ask, around.now);
+  if (shared !== null) {
+    return afterFailure(wanted, shared);
+  }
+  // A refresh token that went out unanswered may be spent: sent again, it could revoke the token
+  // that still works. So it is sent again only when there is nothing left to lose.
+  return wanted.onFailure === 'serve' && unanswered(record) > 0 ? serve(null) : wanted;
+};
+
+/** What the caller gets after an attempt failed, its own or one it shares. */
+export const afterFailure = (
+  { onFailure, reason }: Refresh,
+  { verdict, error, description }: Pick<Attempt, 'verdict' | 'error' | 'description'>,
+): Decision => {
+  const why = [error, description].filter(Boolean).join(': ');
+  if (verdict === 'unavailable') {
+    // Outages are invisible while the old token lives, save for who asked for more than it has left.
+    return onFailure === 'fail'
+      ? fail('unavailable', why)
+      : serve(reason === 'min-ttl' ? `could not refresh: ${why}` : null);
+  }
+  if (onFailure === 'serve') {
+    return serve(`${verdict === 'configuration' ? 'fix needed' : 'login required'} soon: ${why}`);
+  }
+  return fail(verdict === 'configuration' ? 'refused' : 'login_required', why);
+};
+
+/** A failed attempt whose outcome this caller takes instead of trying again; null if there is none. */
+export const sharedFailure = (record: Credential, ask: Ask, now: Moment): Attempt | null => {
+  const attempt = record.lastAttempt;
+  if (attempt === null || attempt.verdict === 'refreshed' || attempt.key !== attemptKey(record)) {
+    return null;
+  }
+  const endedSinceAsked = elapsedMs(ask.asked, attempt.ended) > 0;
+  const sinceEnded = elapsedMs(attempt.ended, now);
+  // A wall clock stepped back gives a negative age: then the back-off is void, or it could last for years.
+  const backingOff = sinceEnded >= 0 && sinceEnded < attempt.backoffMs;
+  return endedSinceAsked || (backingOff && !ask.force) ? attempt : null;
+};
+
+/** How often the stored refresh token has been sent without an answer. */
+export const unanswered = (record: Credential): number =>
+  record.lastAttempt?.key === attemptKey(record) ? record.lastAttempt.unanswered : 0;
+
+const want = (record: Credential, ask: Ask, { now }: Surroundings): Decision => {
+  const state = freshness(record, now);
+  const rejected = record.rejected || (ask.rejected?.equals(record.accessToken) ?? false);
+  const usable = state !== 'expired' && !rejected;
+  if (rejected) {
+    return !ask.force && rejectedAgain(record, now)
+      ? fail('unavailable', 'the access token was rejected right after it was issued')
+      : refresh('rejected', 'wait', 'fail');
+  }
+  if (ask.force && !sentSinceAsked(record, ask)) {
+    return refresh('forced', 'wait', 'fail');
+  }
+  if (usable && ask.minTtlMs > 0) {
+    return wantMinTtl(record, ask, now) ?? (state === 'fresh' ? served(record) : windowRefresh);
+  }
+  return state === 'fresh'
+    ? served(record)
+    : state === 'window'
+      ? windowRefresh
+      : refresh('expired', 'wait', 'fail');
+};
+
+const wantMinTtl = (record: Credential, ask: Ask, now: Moment): Decision | null => {
+  const remaining = remainingMs(record, now);
+  if (remaining === null || remaining >= ask.minTtlMs || record.lifetime === null) {
+    return null;
+  }
+  const lifetimeMs = record.lifetime * 1000;
+  const asGoodAsItGets =
+    sentSinceAsked(record, ask) ||
+    (record.obtained === 'refresh' && lifetimeMs - remaining < lifetimeMs * YOUNG_FRACTION);
+  return asGoodAsItGets || ask.noRefresh
+    ? serve(`valid for ${Math.floor(remaining / 1000)} s only, less than --min-ttl`)
+    : refresh('min-ttl', 'wait', 'serve');
+};
+
+const rejectedAgain = (record: Credential, now: Moment): boolean => {
+  const limit = Math.min(
+    REJECTED_AGAIN_MS,
+    (record.lifetime ?? Number.POSITIVE_INFINITY) * 1000 * REJECTED_AGAIN_FRACTION,
+  );
+  const age = elapsedMs(record.issued, now);
+  return record.obtained === 'refresh' && age >= 0 && age < limit;
+};
+
+const sentSinceAsked = (record: Credential, ask: Ask): boolean =>
+  record.obtained === 'refresh' && elapsedMs(ask.asked, record.issued) > 0;
+
+/** A dead login still serves what it has, and says so. */
+const served = ({ state }: Credential): Decision =>
+  serve(state.kind === 'dead' ? `login required soon: ${state.reason}` : null);
+
+const unrenewable = (wanted: Refresh, noRefresh: boolean): Decision => {
+  if (wanted.onFailure === 'serve') {
+    return serve(null);
+  }
+  return noRefresh
+    ? fail('unavailable', 'a refresh is needed, and --no-refresh forbids it')
+    : fail('login_required', 'the access token is no longer usable and there is no refresh token');
+};
+
+const serve = (warning: string | null): Decision => ({ kind: 'serve', warning });
+
+const fail = (code: ErrorCode, why: string): Decision => ({ kind: 'fail', code, why });
+
+const refresh = (
+  reason: Refresh['reason'],
+  meanwhile: Refresh['meanwhile'],
+  onFailure: Refresh['onFailure'],
+): Refresh => ({ kind: 'refresh', reason, meanwhile, onFailure });
+
+const windowRefresh = refresh('window', 'serve', 'serve');

@@ -1,0 +1,62 @@
+/**
+ * What went wrong, as a stable code. `cli/exit-codes.ts` maps each to its exit code.
+ *
+ * | code | meaning |
+ * |---|---|
+ * | `usage` | the call itself is wrong |
+ * | `no_such_login` | nothing is stored under that name |
+ * | `login_required` | the refresh token is dead, or a person must consent |
+ * | `unavailable` | not now: network, provider outage, rate limit, lock wait over, rejected again |
+ * | `refused` | permissions, ownership, a bad file, bad configuration, the client was rejected |
+ * | `paused` | a guard or a person stopped this login |
+ * | `not_saved` | a new token was issued and could not be saved in its place |
+ */
+export type ErrorCode =
+  | 'usage'
+  | 'no_such_login'
+  | 'login_required'
+  | 'unavailable'
+  | 'refused'
+  | 'paused'
+  | 'not_saved';
+
+export interface TokenctlErrorOptions {
+  /** The login the error is about. */
+  login?: string | undefined;
+  /** The command or step that mends it. */
+  hint?: string | undefined;
+  /** What caused it. Never an object that holds a token: convert those first. */
+  cause?: unknown;
+}
+
+/** The one error class. The message is one line, safe to print, and holds no secret. */
+export class TokenctlError extends Error {
+  override readonly name = 'TokenctlError';
+  readonly code: ErrorCode;
+  readonly login: string | undefined;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: TokenctlErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.login = options.login;
+    this.hint = options.hint;
+  }
+}
+
+/** The `code` of a Node.js system error (`ENOENT`, `ECONNREFUSED` …), or undefined. */
+export const errnoOf = (error: unknown): string | undefined => {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' ? code : undefined;
+};
+
+/**
+ * Text from outside (a provider's `error_description`, a file's content) made safe for a terminal:
+ * control characters (C0, DEL, C1, bidirectional overrides) become spaces, and it is cut short.
+ */
+export const printable = (text: string, maxLength = 200): string => {
+  const flat = text
+    .replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]+/g, ' ')
+    .trim();
+  return flat.length > maxLength ? `${flat.slice(0, maxLength)}…` : flat;
+};

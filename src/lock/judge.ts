@@ -1,0 +1,56 @@
+import { currentProcess, livenessOf } from '../platform/process-identity.ts';
+import { hashMachine, type LeaseName, parseLeaseName } from './lease-name.ts';
+
+/**
+ * Whether a lease's owner still lives. `gated`: it may be at the token endpoint right now.
+ * `heartbeatMs` asks for the time of its last heartbeat (null: there is none).
+ */
+export type Judge = (
+  name: LeaseName,
+  gated: boolean,
+  heartbeatMs: () => Promise<number | null>,
+) => Promise<'alive' | 'dead'>;
+
+/** A holder beats every 2 s (see heartbeat.ts); this much silence is five beats missed. */
+export const SILENCE_MS = 10_000;
+/**
+ * A holder that cannot be seen from here and is past the gate may have spent the refresh token and
+ * only be suspended with its machine. It is succeeded only when its last heartbeat is this old.
+ */
+export const GATED_SILENCE_MS = 15 * 60_000;
+
+/**
+ * Judges by what the system says of the process. One that cannot be seen from here (another
+ * host, another container) is judged by silence alone, observed on this process's own monotonic
+ * clock: make one judge for each wait, it remembers what it has seen.
+ */
+export const createJudge = (
+  wallClock: () => number = Date.now,
+  monotonicClock: () => number = () => performance.now(),
+): Judge => {
+  const observed = new Map<LeaseName, { heartbeatMs: number | null; sinceMs: number }>();
+  return async (name, gated, heartbeatMs) => {
+    const liveness = livenessByName(name);
+    if (liveness !== 'unknown') {
+      return liveness;
+    }
+    const beat = await heartbeatMs();
+    const before = observed.get(name);
+    if (before === undefined || before.heartbeatMs !== beat) {
+      observed.set(name, { heartbeatMs: beat, sinceMs: monotonicClock() });
+      return 'alive';
+    }
+    const silent = monotonicClock() - before.sinceMs >= SILENCE_MS;
+    const longSilent = wallClock() - (beat ?? 0) >= GATED_SILENCE_MS;
+    return silent && (!gated || longSilent) ? 'dead' : 'alive';
+  };
+};
+
+const livenessByName = (name: LeaseName): 'alive' | 'dead' | 'unknown' => {
+  const owner = parseLeaseName(name);
+  const self = currentProcess();
+  if (owner === null || owner.machineHash !== hashMachine(self.machine)) {
+    return 'unknown';
+  }
+  return livenessOf({ ...owner, machine: self.machine });
+};

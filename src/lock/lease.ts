@@ -1,0 +1,88 @@
+import { join } from 'node:path';
+import { errnoOf } from '../errors.ts';
+import type { FileSystem } from '../platform/fs.ts';
+import { attempt, removeTree } from './directory.ts';
+import type { LeaseName } from './lease-name.ts';
+import { type LockPlace, NEXT, OWNER } from './place.ts';
+import { findRemains, type Remains } from './remains.ts';
+
+/** `lost`: the lease was taken from us; whatever was not renamed out of it did not happen. */
+export type LeaseStep = 'done' | 'lost';
+
+/** One holding of the lock. Every step goes through the lease's own name. */
+export class Lease {
+  readonly name: LeaseName;
+  readonly #place: LockPlace;
+  readonly #path: string;
+  #gated = false;
+
+  constructor(place: LockPlace, name: LeaseName) {
+    this.#place = place;
+    this.name = name;
+    this.#path = join(place.lockPath, name);
+  }
+
+  /** The file whose modification time is this lease's heartbeat. */
+  get heartbeatPath(): string {
+    return join(this.#path, OWNER);
+  }
+
+  get nextPath(): string {
+    return join(this.#path, NEXT);
+  }
+
+  /** Puts a file for the next record on the disk: the space is ours before anything is spent. */
+  reserve(text: string): Promise<LeaseStep> {
+    return this.#step((fs) => fs.createDurable(this.nextPath, text));
+  }
+
+  /**
+   * The gate, passed right before the refresh token is sent for the `nth` time: from here on a
+   * living holder is never succeeded, and a dead one leaves word that the token went out.
+   */
+  gate(generation: number, nth: number): Promise<LeaseStep> {
+    this.#gated = true;
+    return this.#step((fs) => fs.create(join(this.#path, `spent-${generation}-${nth}`), ''));
+  }
+
+  /** Past the gate: the lease must outlive this process, for it says that the token went out. */
+  get gated(): boolean {
+    return this.#gated;
+  }
+
+  /** Makes the next record durable inside the lease, where the next holder finds it if we die. */
+  write(text: string): Promise<LeaseStep> {
+    return this.#step((fs) => fs.overwrite(this.nextPath, text));
+  }
+
+  /** The fence: renames the next record onto the record. An evicted holder's path is gone. */
+  async commit(recordPath: string): Promise<LeaseStep> {
+    const step = await this.#step((fs) => fs.rename(this.nextPath, recordPath));
+    this.#gated = this.#gated && step === 'lost';
+    return step;
+  }
+
+  /** What dead holders left behind. Only the holder may look: nobody else moves these. */
+  remains(): Promise<Remains[]> {
+    return findRemains(this.#place);
+  }
+
+  /** Gives the lock up, by name: a successor's lease is out of reach. */
+  async release(): Promise<void> {
+    const { fs, lockPath } = this.#place;
+    await removeTree(fs, this.#path);
+    await attempt(() => fs.rmdir(lockPath));
+  }
+
+  async #step(run: (fs: FileSystem) => Promise<void>): Promise<LeaseStep> {
+    try {
+      await run(this.#place.fs);
+      return 'done';
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') {
+        return 'lost';
+      }
+      throw error;
+    }
+  }
+}

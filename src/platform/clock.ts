@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
+
+/**
+ * A point in time on two independent clocks.
+ *
+ * The wall clock can be stepped by a person, NTP or a resumed virtual machine; the
+ * time since boot cannot, but means nothing on another boot. Asking both makes a
+ * step of either harmless (INCIDENTS 18: a fast clock made tokens look expired for ever).
+ */
+export interface Moment {
+  /** Milliseconds since 1970-01-01T00:00Z. */
+  readonly epochMs: number;
+  /** Milliseconds since boot, suspended time included; null where the boot cannot be identified. */
+  readonly uptimeMs: number | null;
+  /** Identifies this boot of this kernel; null where it cannot be identified. */
+  readonly bootId: string | null;
+}
+
+export type Clock = () => Moment;
+
+export const systemClock: Clock = () => {
+  const bootId = currentBootId();
+  return {
+    epochMs: Date.now(),
+    uptimeMs: bootId === null ? null : Math.round(uptime() * 1000),
+    bootId,
+  };
+};
+
+/** Milliseconds from `then` to `now`: by the boot clock on the same boot, else by the wall clock. */
+export const elapsedMs = (then: Moment, now: Moment): number =>
+  uptimeElapsedMs(then, now) ?? now.epochMs - then.epochMs;
+
+/** Milliseconds from `then` to `now` by the clock that cannot be stepped; null on another boot. */
+export const uptimeElapsedMs = (then: Moment, now: Moment): number | null =>
+  then.bootId !== null &&
+  then.bootId === now.bootId &&
+  then.uptimeMs !== null &&
+  now.uptimeMs !== null
+    ? now.uptimeMs - then.uptimeMs
+    : null;
+
+/** The moment `ms` milliseconds after `moment`, on both clocks. */
+export const later = (moment: Moment, ms: number): Moment => ({
+  epochMs: moment.epochMs + ms,
+  uptimeMs: moment.uptimeMs === null ? null : moment.uptimeMs + ms,
+  bootId: moment.bootId,
+});
+
+let cachedBootId: string | null | undefined;
+
+/**
+ * Linux names each boot (random(4), /proc/sys/kernel/random/boot_id). macOS and Windows have no
+ * such file; there the wall clock decides alone.
+ */
+export const currentBootId = (): string | null => {
+  if (cachedBootId === undefined) {
+    cachedBootId = readBootId();
+  }
+  return cachedBootId;
+};
+
+const readBootId = (): string | null => {
+  if (process.platform !== 'linux') {
+    return null;
+  }
+  try {
+    const id = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    return /^[0-9a-f-]{36}$/.test(id) ? id : null;
+  } catch {
+    return null;
+  }
+};

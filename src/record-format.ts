@@ -1,0 +1,317 @@
+import { createHash } from 'node:crypto';
+import {
+  type Attempt,
+  AUTH_METHODS,
+  type AuthMethod,
+  type Credential,
+  DEFAULT_REFRESH_AT,
+  proactiveMs,
+  type State,
+  VERDICTS,
+} from './credential.ts';
+import { TokenctlError } from './errors.ts';
+import type { Moment } from './platform/clock.ts';
+import { Secret } from './secret.ts';
+
+/** The version this code writes. */
+export const FORMAT = 1;
+/** The lowest version of a reader that understands what this code writes. */
+const LOWEST_READER = 1;
+/** A record holds a few tokens of some kilobytes; anything near this size is not a record. */
+export const MAX_RECORD_BYTES = 1024 * 1024;
+
+/**
+ * A record as text: JSON with one member per line, in a fixed order, what decides about freshness
+ * first. The first lines are a contract with `bin/tokenctl`, which reads them without a JSON parser.
+ *
+ * `parent` is the hash of the refresh token this record succeeds. It and the checksum let the next
+ * lease holder recognise a complete successor that a dead process left behind.
+ */
+export const serialiseRecord = (record: Credential, parent: string): string => {
+  const members: [string, unknown][] = [
+    ['format', FORMAT],
+    ['reader', LOWEST_READER],
+    ['freshness', plainFreshness(record)],
+    ['access_token', record.accessToken?.reveal() ?? null],
+    ['token_type', record.tokenType],
+    ['expires_in', record.lifetime],
+    ['issued', momentToJson(record.issued)],
+    ['obtained', record.obtained],
+    ['rejected', record.rejected],
+    ['refresh_at', record.refreshAt],
+    ['scope', record.scope],
+    ['id_token', record.idToken?.reveal() ?? null],
+    ['id_token_expires_at', record.idTokenExpiresAt],
+    ['record_id', record.recordId],
+    ['generation', record.generation],
+    ['refresh_token', record.refreshToken?.reveal() ?? null],
+    ['provider', record.provider],
+    ['issuer', record.client.issuer],
+    ['token_endpoint', record.client.tokenEndpoint],
+    ['revocation_endpoint', record.client.revocationEndpoint],
+    ['client_id', record.client.clientId],
+    ['client_secret', record.client.clientSecret?.reveal() ?? null],
+    ['token_endpoint_auth_method', record.client.authMethod],
+    ['quirks', record.client.quirks],
+    ['hosts', record.hosts],
+    [
+      'state',
+      { kind: record.state.kind, reason: record.state.reason, at: momentToJson(record.state.at) },
+    ],
+    ['last_attempt', attemptToJson(record.lastAttempt)],
+    ...Object.entries(record.unknown),
+    ['parent', parent],
+  ];
+  const body = members.map(
+    ([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)},\n`,
+  );
+  const text = `{${body.join('')}`;
+  return `${text}"checksum":"${checksum(text)}"}\n`;
+};
+
+/** What {@link parseRecord} found besides the record itself. */
+export interface ParsedRecord {
+  readonly record: Credential;
+  /** Hash of the refresh token this record succeeded. */
+  readonly parent: string;
+  /** The checksum is there and right: every byte was written. */
+  readonly complete: boolean;
+}
+
+/** @throws {TokenctlError} `refused`, naming the first thing that is wrong, never a value. */
+export const parseRecord = (text: string, login?: string): ParsedRecord => {
+  const bad = (what: string): never => {
+    throw new TokenctlError('refused', `the credential file is not a tokenctl record (${what})`, {
+      login,
+      hint: `restore it, or sign in again after: tokenctl remove ${login ?? 'NAME'}`,
+    });
+  };
+  const json = parseObject(text) ?? bad(text.trim() === '' ? 'it is empty' : 'not a JSON object');
+  const read = new Members(json, bad);
+  const reader = read.integer('reader');
+  if (reader > FORMAT) {
+    throw new TokenctlError(
+      'refused',
+      `the credential file was written by a newer tokenctl (format ${read.integer('format')})`,
+      { login, hint: 'upgrade tokenctl; the file was left as it is' },
+    );
+  }
+  read.integer('format');
+  read.take('freshness');
+  const lifetime = read.nullable('expires_in', (name) => read.number(name));
+  const refreshAt = read.number('refresh_at', DEFAULT_REFRESH_AT);
+  const record: Credential = {
+    accessToken: read.secret('access_token'),
+    tokenType: read.string('token_type'),
+    lifetime: lifetime !== null && lifetime < 0 ? bad('expires_in is negative') : lifetime,
+    issued: read.moment('issued') ?? bad('issued is missing'),
+    obtained: read.oneOf('obtained', ['import', 'refresh'] as const),
+    rejected: read.boolean('rejected'),
+    refreshAt:
+      refreshAt > 0 && refreshAt <= 1 ? refreshAt : bad('refresh_at is not between 0 and 1'),
+    scope: read.nullable('scope', (name) => read.string(name)),
+    idToken: read.secret('id_token'),
+    idTokenExpiresAt: read.nullable('id_token_expires_at', (name) => read.number(name)),
+    recordId: read.string('record_id'),
+    generation: read.integer('generation'),
+    refreshToken: read.secret('refresh_token'),
+    provider: read.nullable('provider', (name) => read.string(name)),
+    client: {
+      issuer: read.nullable('issuer', (name) => read.string(name)),
+      tokenEndpoint: read.nullable('token_endpoint', (name) => read.string(name)),
+      revocationEndpoint: read.nullable('revocation_endpoint', (name) => read.string(name)),
+      clientId: read.nullable('client_id', (name) => read.string(name)),
+      clientSecret: read.secret('client_secret'),
+      authMethod: read.oneOf<AuthMethod>('token_endpoint_auth_method', AUTH_METHODS),
+      quirks: read.strings('quirks'),
+    },
+    hosts: read.strings('hosts'),
+    state: readState(read, bad),
+    lastAttempt: readAttempt(read, bad),
+    unknown: {},
+  };
+  const parent = read.string('parent');
+  const stated = read.string('checksum');
+  return {
+    record: { ...record, unknown: read.rest() },
+    parent,
+    complete: stated === checksum(text.slice(0, text.lastIndexOf('"checksum":'))),
+  };
+};
+
+/**
+ * Until when the plain path may print the access token without asking anyone, in milliseconds
+ * on both clocks; null if it never may. No stated lifetime: `until_ms` is null.
+ */
+const plainFreshness = (record: Credential): unknown => {
+  const plain =
+    record.accessToken !== null &&
+    record.state.kind === 'active' &&
+    !record.rejected &&
+    record.tokenType.toLowerCase() === 'bearer';
+  if (!plain) {
+    return null;
+  }
+  const { issued } = record;
+  const age = record.lifetime === null ? null : Math.floor(proactiveMs(record));
+  return {
+    until_ms: age === null ? null : issued.epochMs + age,
+    uptime_ms: age === null || issued.uptimeMs === null ? null : issued.uptimeMs + age,
+    boot_id: issued.bootId,
+  };
+};
+
+const checksum = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+const momentToJson = (moment: Moment | null): unknown =>
+  moment === null
+    ? null
+    : { epoch_ms: moment.epochMs, uptime_ms: moment.uptimeMs, boot_id: moment.bootId };
+
+const attemptToJson = (attempt: Attempt | null): unknown =>
+  attempt === null
+    ? null
+    : {
+        id: attempt.id,
+        key: attempt.key,
+        verdict: attempt.verdict,
+        error: attempt.error,
+        description: attempt.description,
+        sent: momentToJson(attempt.sent),
+        ended: momentToJson(attempt.ended),
+        backoff_ms: attempt.backoffMs,
+        failures: attempt.failures,
+        unanswered: attempt.unanswered,
+        lease: attempt.lease,
+      };
+
+type Bad = (what: string) => never;
+
+const readState = (record: Members, bad: Bad): State => {
+  const read = record.object('state') ?? bad('state is missing');
+  return {
+    kind: read.oneOf('kind', ['active', 'dead', 'paused'] as const),
+    reason: read.nullable('reason', (name) => read.string(name)),
+    at: read.moment('at'),
+  };
+};
+
+const readAttempt = (record: Members, bad: Bad): Attempt | null => {
+  const read = record.object('last_attempt');
+  return read === null
+    ? null
+    : {
+        id: read.string('id'),
+        key: read.string('key'),
+        verdict: read.oneOf('verdict', VERDICTS),
+        error: read.nullable('error', (name) => read.string(name)),
+        description: read.nullable('description', (name) => read.string(name)),
+        sent: read.moment('sent') ?? bad('last_attempt.sent is missing'),
+        ended: read.moment('ended') ?? bad('last_attempt.ended is missing'),
+        backoffMs: read.number('backoff_ms'),
+        failures: read.integer('failures'),
+        unanswered: read.integer('unanswered'),
+        lease: read.string('lease'),
+      };
+};
+
+const parseObject = (text: string): Record<string, unknown> | null => {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+};
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Takes members out of a JSON object, each checked; what is left over is unknown. */
+class Members {
+  readonly #members: Map<string, unknown>;
+  readonly #bad: Bad;
+
+  constructor(json: Record<string, unknown>, bad: Bad) {
+    this.#members = new Map(Object.entries(json));
+    this.#bad = bad;
+  }
+
+  take(name: string): unknown {
+    const value = this.#members.get(name);
+    this.#members.delete(name);
+    return value;
+  }
+
+  rest(): Record<string, unknown> {
+    return Object.fromEntries(this.#members);
+  }
+
+  nullable<T>(name: string, read: (name: string) => T): T | null {
+    if (this.#members.get(name) == null) {
+      this.#members.delete(name);
+      return null;
+    }
+    return read(name);
+  }
+
+  string(name: string): string {
+    const value = this.take(name);
+    return typeof value === 'string' ? value : this.#bad(`${name} is not a string`);
+  }
+
+  secret(name: string): Secret | null {
+    return this.nullable(name, () => new Secret(this.string(name)));
+  }
+
+  number(name: string, fallback?: number): number {
+    const value = this.take(name) ?? fallback;
+    return typeof value === 'number' && Number.isFinite(value)
+      ? value
+      : this.#bad(`${name} is not a number`);
+  }
+
+  integer(name: string): number {
+    const value = this.number(name);
+    return Number.isSafeInteger(value) && value >= 0
+      ? value
+      : this.#bad(`${name} is not a whole number`);
+  }
+
+  boolean(name: string): boolean {
+    const value = this.take(name);
+    return typeof value === 'boolean' ? value : this.#bad(`${name} is not true or false`);
+  }
+
+  strings(name: string): string[] {
+    const value = this.take(name) ?? [];
+    return Array.isArray(value) && value.every((item) => typeof item === 'string')
+      ? value
+      : this.#bad(`${name} is not a list of strings`);
+  }
+
+  oneOf<T extends string>(name: string, values: readonly T[]): T {
+    const value = this.string(name);
+    return values.find((known) => known === value) ?? this.#bad(`${name} is unknown`);
+  }
+
+  object(name: string): Members | null {
+    return this.nullable(name, () => {
+      const value = this.take(name);
+      return isObject(value)
+        ? new Members(value, this.#bad)
+        : this.#bad(`${name} is not an object`);
+    });
+  }
+
+  moment(name: string): Moment | null {
+    const read = this.object(name);
+    return read === null
+      ? null
+      : {
+          epochMs: read.number('epoch_ms'),
+          uptimeMs: read.nullable('uptime_ms', () => read.number('uptime_ms')),
+          bootId: read.nullable('boot_id', () => read.string('boot_id')),
+        };
+  }
+}

@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { inspect } from 'node:util';
+
+const REDACTED = '[redacted]';
+
+/**
+ * A value that must not be printed by accident: tokens, client secrets, codes.
+ *
+ * String conversion, JSON, `console.log` and template literals all give
+ * `[redacted]`; the only way to the value is {@link Secret.reveal}, so that
+ * every place where a secret leaves the process can be found by searching for it.
+ */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  reveal(): string {
+    return this.#value;
+  }
+
+  equals(other: Secret | null | undefined): boolean {
+    return other != null && other.#value === this.#value;
+  }
+
+  /**
+   * SHA-256 of the value in hex. Tokens carry at least 128 bits of randomness
+   * (RFC 6749 section 10.10), so the hash identifies one without giving it away.
+   */
+  fingerprint(): string {
+    return createHash('sha256').update(this.#value).digest('hex');
+  }
+
+  toString(): string {
+    return REDACTED;
+  }
+
+  toJSON(): string {
+    return REDACTED;
+  }
+
+  [inspect.custom](): string {
+    return REDACTED;
+  }
+}
+
+/** Length of the fingerprints that are shown or logged: 48 bits tell any two tokens of a user apart. */
+const SHORT_FINGERPRINT_LENGTH = 12;
+
+/** A fingerprint short enough for logs and the audit. */
+export const shortFingerprint = (secret: Secret | null): string | null =>
+  secret === null ? null : secret.fingerprint().slice(0, SHORT_FINGERPRINT_LENGTH);
