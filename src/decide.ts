@@ -38,6 +38,9 @@ export type Decision =
     }
   | { readonly kind: 'fail'; readonly code: ErrorCode; readonly why: string };
 
+/** A decision that needs nobody else. */
+export type Settled = Exclude<Decision, { kind: 'refresh' }>;
+
 export type Refresh = Extract<Decision, { kind: 'refresh' }>;
 
 /** A token rejected this soon after its own refresh was not rejected for its age; another refresh would loop. */
@@ -81,7 +84,7 @@ export const decide = (record: Credential, ask: Ask, around: Surroundings): Deci
 export const afterFailure = (
   { onFailure, reason }: Refresh,
   { verdict, error, description }: Pick<Attempt, 'verdict' | 'error' | 'description'>,
-): Decision => {
+): Settled => {
   const why = [error, description].filter(Boolean).join(': ');
   if (verdict === 'unavailable') {
     // Outages are invisible while the old token lives, save for who asked for more than it has left.
@@ -173,9 +176,9 @@ const unrenewable = (wanted: Refresh, noRefresh: boolean): Decision => {
     : fail('login_required', 'the access token is no longer usable and there is no refresh token');
 };
 
-const serve = (warning: string | null): Decision => ({ kind: 'serve', warning });
+const serve = (warning: string | null): Settled => ({ kind: 'serve', warning });
 
-const fail = (code: ErrorCode, why: string): Decision => ({ kind: 'fail', code, why });
+const fail = (code: ErrorCode, why: string): Settled => ({ kind: 'fail', code, why });
 
 const refresh = (
   reason: Refresh['reason'],

@@ -69,8 +69,10 @@ export const serialiseRecord = (record: Credential, parent: string): string => {
   return `${text}"checksum":"${checksum(text)}"}\n`;
 };
 
-/** What {@link parseRecord} found besides the record itself. */
-export interface ParsedRecord {
+export type ParsedRecord = CompleteRecord | UnreadableRecord;
+
+export interface CompleteRecord {
+  readonly kind: 'record';
   readonly record: Credential;
   /** Hash of the refresh token this record succeeded. */
   readonly parent: string;
@@ -78,23 +80,61 @@ export interface ParsedRecord {
   readonly complete: boolean;
 }
 
-/** @throws {TokenctlError} `refused`, naming the first thing that is wrong, never a value. */
-export const parseRecord = (text: string, login?: string): ParsedRecord => {
-  const bad = (what: string): never => {
-    throw new TokenctlError('refused', `the credential file is not a tokenctl record (${what})`, {
-      login,
-      hint: `restore it, or sign in again after: tokenctl remove ${login ?? 'NAME'}`,
-    });
-  };
+export interface UnreadableRecord {
+  /** `newer`: written by a later version, to be left alone. `corrupt`: a complete next record may mend it. */
+  readonly kind: 'newer' | 'corrupt';
+  /** What is wrong first, never a value. */
+  readonly what: string;
+}
+
+/** @throws {TokenctlError} `refused` if the text is not a record this version can read. */
+export const requireRecord = (text: string, login: string): Credential => {
+  const parsed = parseRecord(text);
+  switch (parsed.kind) {
+    case 'record':
+      return parsed.record;
+    case 'newer':
+      throw new TokenctlError('refused', `the credential file ${parsed.what}`, {
+        login,
+        hint: 'upgrade tokenctl; the file was left as it is',
+      });
+    case 'corrupt':
+      throw new TokenctlError('refused', `the credential file is damaged (${parsed.what})`, {
+        login,
+        hint: `restore it, or forget it with "tokenctl remove ${login}" and sign in again`,
+      });
+  }
+};
+
+export const parseRecord = (text: string): ParsedRecord => {
+  try {
+    return readMembers(text);
+  } catch (error) {
+    if (error instanceof BadRecord) {
+      return { kind: error.kind, what: error.message };
+    }
+    throw error;
+  }
+};
+
+class BadRecord extends Error {
+  readonly kind: UnreadableRecord['kind'];
+
+  constructor(message: string, kind: UnreadableRecord['kind'] = 'corrupt') {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+const bad = (what: string): never => {
+  throw new BadRecord(what);
+};
+
+const readMembers = (text: string): CompleteRecord => {
   const json = parseObject(text) ?? bad(text.trim() === '' ? 'it is empty' : 'not a JSON object');
-  const read = new Members(json, bad);
-  const reader = read.integer('reader');
-  if (reader > FORMAT) {
-    throw new TokenctlError(
-      'refused',
-      `the credential file was written by a newer tokenctl (format ${read.integer('format')})`,
-      { login, hint: 'upgrade tokenctl; the file was left as it is' },
-    );
+  const read = new Members(json);
+  if (read.integer('reader') > FORMAT) {
+    throw new BadRecord('was written by a newer tokenctl', 'newer');
   }
   read.integer('format');
   read.take('freshness');
@@ -126,13 +166,14 @@ export const parseRecord = (text: string, login?: string): ParsedRecord => {
       quirks: read.strings('quirks'),
     },
     hosts: read.strings('hosts'),
-    state: readState(read, bad),
-    lastAttempt: readAttempt(read, bad),
+    state: readState(read),
+    lastAttempt: readAttempt(read),
     unknown: {},
   };
   const parent = read.string('parent');
   const stated = read.string('checksum');
   return {
+    kind: 'record',
     record: { ...record, unknown: read.rest() },
     parent,
     complete: stated === checksum(text.slice(0, text.lastIndexOf('"checksum":'))),
@@ -185,9 +226,7 @@ const attemptToJson = (attempt: Attempt | null): unknown =>
         lease: attempt.lease,
       };
 
-type Bad = (what: string) => never;
-
-const readState = (record: Members, bad: Bad): State => {
+const readState = (record: Members): State => {
   const read = record.object('state') ?? bad('state is missing');
   return {
     kind: read.oneOf('kind', ['active', 'dead', 'paused'] as const),
@@ -196,7 +235,7 @@ const readState = (record: Members, bad: Bad): State => {
   };
 };
 
-const readAttempt = (record: Members, bad: Bad): Attempt | null => {
+const readAttempt = (record: Members): Attempt | null => {
   const read = record.object('last_attempt');
   return read === null
     ? null
@@ -230,11 +269,9 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 /** Takes members out of a JSON object, each checked; what is left over is unknown. */
 class Members {
   readonly #members: Map<string, unknown>;
-  readonly #bad: Bad;
 
-  constructor(json: Record<string, unknown>, bad: Bad) {
+  constructor(json: Record<string, unknown>) {
     this.#members = new Map(Object.entries(json));
-    this.#bad = bad;
   }
 
   take(name: string): unknown {
@@ -257,7 +294,7 @@ class Members {
 
   string(name: string): string {
     const value = this.take(name);
-    return typeof value === 'string' ? value : this.#bad(`${name} is not a string`);
+    return typeof value === 'string' ? value : bad(`${name} is not a string`);
   }
 
   secret(name: string): Secret | null {
@@ -268,39 +305,35 @@ class Members {
     const value = this.take(name) ?? fallback;
     return typeof value === 'number' && Number.isFinite(value)
       ? value
-      : this.#bad(`${name} is not a number`);
+      : bad(`${name} is not a number`);
   }
 
   integer(name: string): number {
     const value = this.number(name);
-    return Number.isSafeInteger(value) && value >= 0
-      ? value
-      : this.#bad(`${name} is not a whole number`);
+    return Number.isSafeInteger(value) && value >= 0 ? value : bad(`${name} is not a whole number`);
   }
 
   boolean(name: string): boolean {
     const value = this.take(name);
-    return typeof value === 'boolean' ? value : this.#bad(`${name} is not true or false`);
+    return typeof value === 'boolean' ? value : bad(`${name} is not true or false`);
   }
 
   strings(name: string): string[] {
     const value = this.take(name) ?? [];
     return Array.isArray(value) && value.every((item) => typeof item === 'string')
       ? value
-      : this.#bad(`${name} is not a list of strings`);
+      : bad(`${name} is not a list of strings`);
   }
 
   oneOf<T extends string>(name: string, values: readonly T[]): T {
     const value = this.string(name);
-    return values.find((known) => known === value) ?? this.#bad(`${name} is unknown`);
+    return values.find((known) => known === value) ?? bad(`${name} is unknown`);
   }
 
   object(name: string): Members | null {
     return this.nullable(name, () => {
       const value = this.take(name);
-      return isObject(value)
-        ? new Members(value, this.#bad)
-        : this.#bad(`${name} is not an object`);
+      return isObject(value) ? new Members(value) : bad(`${name} is not an object`);
     });
   }
 

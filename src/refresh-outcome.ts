@@ -1,4 +1,4 @@
-import type { TokenResponse } from './credential.ts';
+import type { Credential, TokenResponse } from './credential.ts';
 
 /** What one request to the token endpoint came to. */
 export type RefreshOutcome =
@@ -23,6 +23,8 @@ export type RefreshOutcome =
        * may have rotated.
        */
       readonly fault: 'not-sent' | 'answered' | 'ambiguous';
+      /** Worth one more try within seconds (408, 425, 429, 5xx and their like), unlike a captive portal. */
+      readonly transient: boolean;
       readonly error: string;
       readonly description: string | null;
       /** `Retry-After` (RFC 9110 section 10.2.3), milliseconds from now. */
@@ -43,4 +45,19 @@ export interface Judgement {
   readonly idTokenUsable: boolean;
   /** One line each, safe to print. */
   readonly problems: readonly string[];
+}
+
+/** How long one request may take. */
+export interface RefreshLimits {
+  /** Until a connection is established (name, TCP, proxy, TLS): up to there nothing has been sent. */
+  readonly connectTimeoutMs: number;
+  /** From then until the whole answer is there. Giving up here is what can lose a rotation. */
+  readonly answerTimeoutMs: number;
+}
+
+/** One try at renewing a record, without retries. */
+export interface RefreshFunction {
+  (record: Credential, limits: RefreshLimits): Promise<RefreshOutcome>;
+  /** The caller's own function: it needs no refresh token of ours. */
+  readonly own: boolean;
 }

@@ -16,6 +16,8 @@ export type KeptAcquisition =
       readonly uncompromised: () => boolean;
       /** Stops the heartbeat and gives the lease up. */
       readonly release: () => Promise<void>;
+      /** Stops the heartbeat and leaves the lease, next record and all, for the next holder. */
+      readonly leaveBehind: () => Promise<void>;
     });
 
 /**
@@ -57,14 +59,22 @@ export const tryAcquireKept = async (
   if (held?.kind !== 'held') {
     throw new Error('proper-lockfile reported a lock that was not acquired');
   }
+  let ended = false;
+  const end = async (how: () => Promise<void>) => {
+    if (ended) {
+      return;
+    }
+    ended = true;
+    carrier.end = how;
+    await carrier.settled();
+    // Already released (compromised): the lease may still be there under its name.
+    await release().catch(how);
+  };
   return {
     ...held,
     uncompromised: () => !compromised,
-    release: async () => {
-      await carrier.settled();
-      // Already released (compromised): the lease may still be there under its name.
-      await release().catch(() => held.lease.release());
-    },
+    release: () => end(() => held.lease.release()),
+    leaveBehind: () => end(() => held.lease.leaveBehind()),
   };
 };
 
@@ -73,6 +83,8 @@ type Callback<T = void> = (error: Error | null, value?: T) => void;
 /** The `fs` option of proper-lockfile for one lease: its calls, translated to the lease's own name. */
 class Carrier {
   acquisition: Acquisition | null = null;
+  /** What "remove the lock" means. */
+  end: () => Promise<void> = async () => this.#lease?.release();
   readonly adapter: Record<string, unknown>;
   readonly #fs: FileSystem;
   #inFlight: Promise<unknown> = Promise.resolve();
@@ -88,7 +100,7 @@ class Carrier {
             throw Object.assign(new Error('the lock is held'), { code: 'EEXIST' });
           }
         }),
-      rmdir: (_path: string, done: Callback) => this.#run(done, async () => this.#lease?.release()),
+      rmdir: (_path: string, done: Callback) => this.#run(done, () => this.end()),
       rmdirSync: () => {
         const lease = this.#lease;
         if (lease !== null && !lease.gated) {

@@ -40,9 +40,15 @@ export class Lease {
    * The gate, passed right before the refresh token is sent for the `nth` time: from here on a
    * living holder is never succeeded, and a dead one leaves word that the token went out.
    */
-  gate(generation: number, nth: number): Promise<LeaseStep> {
+  async gate(generation: number, nth: number): Promise<LeaseStep> {
     this.#gated = true;
-    return this.#step((fs) => fs.create(join(this.#path, `spent-${generation}-${nth}`), ''));
+    return this.#step((fs) => fs.create(this.#spentPath(generation, nth), ''));
+  }
+
+  /** Takes the gate's word back: that request did not go out, or was answered without a rotation. */
+  async ungate(generation: number, nth: number): Promise<void> {
+    await attempt(() => this.#place.fs.unlink(this.#spentPath(generation, nth)));
+    this.#gated = false;
   }
 
   /** Past the gate: the lease must outlive this process, for it says that the token went out. */
@@ -72,6 +78,17 @@ export class Lease {
     const { fs, lockPath } = this.#place;
     await removeTree(fs, this.#path);
     await attempt(() => fs.rmdir(lockPath));
+  }
+
+  /** Moves the lease aside as if we had died, next record and all: the next holder adopts it. */
+  async leaveBehind(): Promise<void> {
+    const { fs, lockPath } = this.#place;
+    await attempt(() => fs.rename(this.#path, `${lockPath}.${this.name}.dead`));
+    await attempt(() => fs.rmdir(lockPath));
+  }
+
+  #spentPath(generation: number, nth: number): string {
+    return join(this.#path, `spent-${generation}-${nth}`);
   }
 
   async #step(run: (fs: FileSystem) => Promise<void>): Promise<LeaseStep> {

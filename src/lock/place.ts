@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { FileSystem } from '../platform/fs.ts';
 import { entriesOf } from './directory.ts';
 import type { Judge } from './judge.ts';
-import type { LeaseName } from './lease-name.ts';
+import { type LeaseName, parseLeaseName } from './lease-name.ts';
 
 /**
  * The rename lock: a directory that holds at most one entry, the lease, under a name of its own.
@@ -44,4 +44,17 @@ export const judgeHolder = async (
       return null;
     }
   });
+};
+
+/** The living holder of the lock, asked without touching anything; null if there is none to wait for. */
+export const livingHolder = async (place: LockPlace): Promise<LeaseName | null> => {
+  const entries = await entriesOf(place.fs, place.lockPath);
+  const [only] = entries;
+  if (entries === 'not-a-directory' || only === undefined) {
+    return null;
+  }
+  if (entries.length !== 1 || parseLeaseName(only) === null) {
+    return null;
+  }
+  return (await judgeHolder(place, join(place.lockPath, only), only)) === 'alive' ? only : null;
 };

@@ -72,3 +72,27 @@ const readBootId = (): string | null => {
     return null;
   }
 };
+
+/** When this process was started, by the kernel's account where it keeps one. */
+export const processStart = (): Moment => {
+  const now = systemClock();
+  return later(now, -processAgeMs(now));
+};
+
+/** Clock ticks of procfs a second: USER_HZ, 100 on every architecture Linux still supports. */
+const TICK_MS = 10;
+
+const processAgeMs = ({ uptimeMs }: Moment): number => {
+  if (uptimeMs !== null) {
+    try {
+      const stat = readFileSync('/proc/self/stat', 'latin1');
+      const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+      if (Number.isFinite(ticks)) {
+        return Math.max(0, uptimeMs - ticks * TICK_MS);
+      }
+    } catch {
+      // No procfs: what Node itself remembers is some milliseconds late.
+    }
+  }
+  return performance.now();
+};

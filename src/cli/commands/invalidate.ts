@@ -1,0 +1,43 @@
+import { Command } from 'commander';
+import { TokenctlError } from '../../errors.ts';
+import { parseDuration } from '../duration.ts';
+import { print, readStdin } from '../io.ts';
+import { openLogin } from '../manager.ts';
+
+export const command = (): Command =>
+  new Command('invalidate')
+    .summary('this access token was rejected')
+    .description(
+      'Mark the stored access token as rejected, so that the next get renews it.\n' +
+        'With --rejected -, only if the token on stdin is the stored one.',
+    )
+    .argument('<NAME>', 'the login')
+    .option('--rejected <->', 'the rejected token, on stdin')
+    .option('--json', 'print whether it was marked as JSON')
+    .option('--timeout <DURATION>', 'how long to wait for others', '30s')
+    .addHelpText(
+      'after',
+      '\nExample:\n  printf %s "$TOKEN" | tokenctl invalidate work --rejected -',
+    )
+    .action(run);
+
+const run = async (
+  name: string,
+  options: { rejected?: string; json?: true; timeout: string },
+): Promise<void> => {
+  if (options.rejected !== undefined && options.rejected !== '-') {
+    throw new TokenctlError('usage', '--rejected takes "-" and reads the token from stdin');
+  }
+  const { manager } = openLogin(name);
+  const timeoutMs = parseDuration(options.timeout, '--timeout');
+  const rejected =
+    options.rejected === undefined
+      ? undefined
+      : (await readStdin('Paste the rejected token')).trim();
+  const invalidated = await manager.invalidate(rejected, timeoutMs);
+  await print(
+    options.json
+      ? `${JSON.stringify({ login: name, invalidated })}\n`
+      : `${name}: ${invalidated ? 'marked as rejected; the next get renews it' : 'nothing to mark: it is not the stored token, or already marked'}\n`,
+  );
+};

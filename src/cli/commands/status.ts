@@ -1,0 +1,159 @@
+import { Command } from 'commander';
+import { type Credential, expiresAtMs, freshness } from '../../credential.ts';
+import { TokenctlError } from '../../errors.ts';
+import { findPaths } from '../../paths.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { fileStore, listLogins } from '../../store/file.ts';
+import { formatDuration } from '../duration.ts';
+import { print, say, wantsColor } from '../io.ts';
+import { reportWarnings } from '../report.ts';
+
+export const command = (): Command =>
+  new Command('status')
+    .alias('list')
+    .summary('what is held, how fresh, what needs a person')
+    .description('Show what is held, how fresh it is, and what needs a person. Asks no provider.')
+    .argument('[NAME]', 'one login only')
+    .option('--json', 'print JSON: one object for NAME, else a list')
+    .addHelpText('after', '\nExamples:\n  tokenctl status\n  tokenctl status work --json')
+    .action(run);
+
+interface Line {
+  readonly login: string;
+  readonly provider: string | null;
+  readonly expires_at: string | null;
+  readonly state: string;
+  readonly needs: string | null;
+  readonly refreshable: boolean;
+  readonly scope: string | null;
+}
+
+const run = async (name: string | undefined, { json }: { json?: true }): Promise<void> => {
+  const names = name === undefined ? await listLogins(findPaths().credentials) : [name];
+  const lines: Line[] = [];
+  for (const login of names) {
+    lines.push(await describe(login, name !== undefined));
+  }
+  if (json) {
+    await print(`${JSON.stringify(name === undefined ? lines : lines[0], null, 2)}\n`);
+  } else if (lines.length === 0) {
+    say('No logins yet. Take one over with: tokenctl import NAME < tokens.json\n');
+  } else {
+    await print(table(lines));
+  }
+};
+
+const describe = async (login: string, mustExist: boolean): Promise<Line> => {
+  try {
+    const stored = await fileStore(login).read();
+    if (stored === null) {
+      throw new TokenctlError('no_such_login', `there is no login named ${login}`, {
+        login,
+        hint: 'tokenctl status',
+      });
+    }
+    reportWarnings(login, stored.warnings);
+    return lineOf(login, stored.record);
+  } catch (error) {
+    // One damaged login must not hide the others.
+    if (mustExist || !(error instanceof TokenctlError)) {
+      throw error;
+    }
+    return {
+      login,
+      provider: null,
+      expires_at: null,
+      state: 'unreadable',
+      needs: error.message,
+      refreshable: false,
+      scope: null,
+    };
+  }
+};
+
+const lineOf = (login: string, record: Credential): Line => {
+  const expiresAt = expiresAtMs(record);
+  const { tokenEndpoint } = record.client;
+  return {
+    login,
+    provider: record.provider ?? (tokenEndpoint === null ? null : new URL(tokenEndpoint).host),
+    expires_at: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+    state: stateOf(record),
+    needs: needsOf(login, record),
+    refreshable: record.refreshToken !== null,
+    scope: record.scope,
+  };
+};
+
+const stateOf = (record: Credential): string => {
+  if (record.state.kind !== 'active') {
+    return record.state.kind === 'dead' ? 'login required' : 'paused';
+  }
+  if (record.rejected) {
+    return 'rejected';
+  }
+  const fresh = freshness(record, systemClock());
+  return fresh === 'window' ? 'due' : fresh;
+};
+
+/** What a person must do; null if tokenctl gets along alone. */
+const needsOf = (login: string, record: Credential): string | null => {
+  const { state, lastAttempt } = record;
+  if (state.kind === 'dead') {
+    return `${state.reason ?? 'the refresh token is dead'}: tokenctl import ${login}`;
+  }
+  if (state.kind === 'paused') {
+    return state.reason;
+  }
+  const failed = lastAttempt !== null && lastAttempt.verdict !== 'refreshed';
+  const why = [lastAttempt?.error, lastAttempt?.description].filter(Boolean).join(': ');
+  if (failed) {
+    return lastAttempt.verdict === 'unavailable' ? `last refresh failed: ${why}` : why;
+  }
+  return null;
+};
+
+const table = (lines: readonly Line[]): string => {
+  const color = wantsColor(process.stdout);
+  const rows = lines.map(({ login, provider, expires_at, state, needs }) => [
+    login,
+    provider ?? '-',
+    expires_at === null ? '-' : expiresIn(expires_at),
+    state,
+    needs ?? '',
+  ]);
+  const header = ['NAME', 'PROVIDER', 'EXPIRES', 'STATE', ''];
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return [header, ...rows]
+    .map((row, index) => {
+      const text = row
+        .map((cell, column) => (column === 4 ? cell : cell.padEnd(widths[column] ?? 0)))
+        .join('  ')
+        .trimEnd();
+      return color ? paint(text, index === 0 ? 'header' : (row[3] ?? '')) : text;
+    })
+    .join('\n')
+    .concat('\n');
+};
+
+const expiresIn = (at: string): string => {
+  const ms = Date.parse(at) - Date.now();
+  return ms <= 0 ? `${formatDuration(-ms)} ago` : `in ${formatDuration(ms)}`;
+};
+
+/** SGR codes (ECMA-48 8.3.117): bold, red for what needs a person, yellow for what is due. */
+const paint = (text: string, state: string): string => {
+  const code =
+    {
+      header: 1,
+      'login required': 31,
+      unreadable: 31,
+      paused: 31,
+      due: 33,
+      expired: 33,
+      rejected: 33,
+    }[state] ?? null;
+  return code === null ? text : `\u001b[${code}m${text}\u001b[0m`;
+};

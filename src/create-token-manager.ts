@@ -1,0 +1,223 @@
+import { randomUUID } from 'node:crypto';
+import { changeRecord } from './change-record.ts';
+import { type Credential, DEFAULT_REFRESH_AT, freshness } from './credential.ts';
+import { TokenctlError } from './errors.ts';
+import { ownRefresh, type RefreshWith } from './own-refresh.ts';
+import { type Clock, type Moment, systemClock } from './platform/clock.ts';
+import { holdSignals } from './platform/signals.ts';
+import type { RefreshFunction } from './refresh-outcome.ts';
+import { Secret, shortFingerprint } from './secret.ts';
+import type { Store } from './store/store.ts';
+import { type Token, tokenOf } from './token.ts';
+import { getToken } from './token-manager.ts';
+
+export interface TokenManagerOptions {
+  /** Where the login is kept: `fileStore('github')`, `fileStore('/path/to/file.json')` or `memoryStore()`. */
+  readonly store: Store;
+  /**
+   * How to get new tokens, if not by OAuth from what is stored. Called by at most one process at a
+   * time for one file store, with what is stored now; gives a token response (RFC 6749 section 5.1).
+   * If it throws, the failure counts as passing, unless it throws a `TokenctlError` with the code
+   * `login_required` (the refresh token is dead) or `refused` (the configuration is wrong).
+   */
+  readonly refresh?: RefreshWith | undefined;
+  /** Fraction of the stated lifetime after which to renew, 0 to 1; 0.75 if absent. */
+  readonly refreshAt?: number | undefined;
+  /** Called after new tokens have become durable. What it throws becomes a warning. */
+  readonly onRefresh?: ((token: Token) => void | Promise<void>) | undefined;
+  /** Told once when another process is being waited for. */
+  readonly onWait?: ((holder: string) => void) | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+export interface GetOptions {
+  /** Renew even if the access token is fresh; satisfied by any refresh sent after `asked`. */
+  readonly force?: boolean | undefined;
+  /** Never renew. */
+  readonly noRefresh?: boolean | undefined;
+  /** Milliseconds the token should stay valid. */
+  readonly minTtlMs?: number | undefined;
+  /** An access token that a resource server rejected (401). */
+  readonly rejected?: string | Secret | undefined;
+  /** Longest wait for another process, milliseconds; 30 s if absent. */
+  readonly timeoutMs?: number | undefined;
+  /** When the caller asked; now, if absent. */
+  readonly asked?: Moment | undefined;
+}
+
+export interface TokenManager {
+  /**
+   * An access token that is valid now.
+   *
+   * @throws {TokenctlError} with the codes `no_such_login`, `login_required`, `unavailable`,
+   *   `refused`, `paused`
+   */
+  getValidToken(options?: GetOptions): Promise<Token>;
+  /**
+   * Marks the stored access token as rejected, so that the next request renews it. With `rejected`,
+   * only if that is the stored one.
+   *
+   * @returns whether anything was marked
+   */
+  invalidate(rejected?: string | Secret, timeoutMs?: number): Promise<boolean>;
+  /** What is stored, as it is, without asking anyone; null if there is no access token. */
+  peek(): Promise<(Token & { readonly freshness: 'fresh' | 'window' | 'expired' }) | null>;
+}
+
+/** A wait is bounded: a script should hear within half a minute that it must wait longer. */
+export const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** One login, kept valid for this process and every other one that uses the same store. */
+export const createTokenManager = (options: TokenManagerOptions): TokenManager => {
+  const { store, clock = systemClock, refreshAt = null } = options;
+  if (refreshAt !== null && !(refreshAt > 0 && refreshAt <= 1)) {
+    throw new TokenctlError('usage', 'refreshAt must be more than 0 and at most 1');
+  }
+  const refresh = options.refresh === undefined ? oauthRefresh : ownRefresh(options.refresh);
+  const story = {
+    store,
+    refresh,
+    clock,
+    refreshAt,
+    holdSignals,
+    onWait: options.onWait ?? (() => {}),
+  };
+  let inFlight: Promise<Token> | null = null;
+
+  const get = async (get: GetOptions): Promise<Token> => {
+    const end = performance.now() + (get.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    const request = {
+      ask: {
+        asked: get.asked ?? clock(),
+        force: get.force ?? false,
+        noRefresh: get.noRefresh ?? false,
+        minTtlMs: get.minTtlMs ?? 0,
+        rejected: toSecret(get.rejected),
+      },
+      remainingMs: () => end - performance.now(),
+    };
+    if (refresh.own && (await store.read()) === null) {
+      await changeRecord(
+        store,
+        request.remainingMs(),
+        (current) => current ?? emptyRecord(clock()),
+      );
+    }
+    const token = await getToken(story, request);
+    return token.refreshed && options.onRefresh !== undefined
+      ? withWarning(token, await callback(options.onRefresh, token))
+      : token;
+  };
+
+  return {
+    getValidToken: (getOptions) => {
+      if (getOptions !== undefined) {
+        return get(getOptions);
+      }
+      // Everybody in this process who wants the same at the same time gets the same promise.
+      inFlight ??= get({}).finally(() => {
+        inFlight = null;
+      });
+      return inFlight;
+    },
+    invalidate: (rejected, timeoutMs) =>
+      invalidate(store, toSecret(rejected), timeoutMs ?? DEFAULT_TIMEOUT_MS),
+    peek: async () => {
+      const stored = await store.read();
+      return stored === null || stored.record.accessToken === null
+        ? null
+        : {
+            ...tokenOf(store.login, stored.record, { warnings: stored.warnings }),
+            freshness: freshness(stored.record, clock()),
+          };
+    },
+  };
+};
+
+/** Renewal by OAuth, loaded when the first refresh is due: a fresh token needs none of it. */
+const oauthRefresh: RefreshFunction = Object.assign(
+  async (record: Credential, limits: Parameters<RefreshFunction>[1]) => {
+    const { refreshTokens } = await import('./oauth/refresh.ts');
+    if (record.refreshToken === null) {
+      throw new Error('a refresh was decided without a refresh token');
+    }
+    return refreshTokens(record.client, record.refreshToken, limits);
+  },
+  { own: false },
+);
+
+const invalidate = async (
+  store: Store,
+  rejected: Secret | null,
+  timeoutMs: number,
+): Promise<boolean> => {
+  const changed = await changeRecord(store, timeoutMs, (current) => {
+    if (current === null) {
+      throw new TokenctlError('no_such_login', `there is no login named ${store.login}`, {
+        login: store.login,
+        hint: `tokenctl import ${store.login}`,
+      });
+    }
+    const concerns = rejected === null || rejected.equals(current.accessToken);
+    return concerns && !current.rejected ? { ...current, rejected: true } : null;
+  });
+  if (changed !== null) {
+    await store.audit?.({
+      event: 'invalidate',
+      login: store.login,
+      generation: changed.generation,
+      token: shortFingerprint(changed.accessToken),
+    });
+  }
+  return changed !== null;
+};
+
+/** What an own refresh function starts from: nothing, already due. */
+const emptyRecord = (now: Moment): Credential => ({
+  recordId: randomUUID(),
+  generation: 0,
+  accessToken: null,
+  tokenType: 'Bearer',
+  issued: now,
+  lifetime: null,
+  obtained: 'import',
+  rejected: false,
+  refreshAt: DEFAULT_REFRESH_AT,
+  scope: null,
+  idToken: null,
+  idTokenExpiresAt: null,
+  refreshToken: null,
+  client: {
+    tokenEndpoint: null,
+    revocationEndpoint: null,
+    issuer: null,
+    clientId: null,
+    clientSecret: null,
+    authMethod: 'none',
+    quirks: [],
+  },
+  provider: null,
+  hosts: [],
+  state: { kind: 'active', reason: null, at: null },
+  lastAttempt: null,
+  unknown: {},
+});
+
+const callback = async (
+  onRefresh: NonNullable<TokenManagerOptions['onRefresh']>,
+  token: Token,
+): Promise<string | null> => {
+  try {
+    await onRefresh(token);
+    return null;
+  } catch {
+    // Its message could hold what it was given.
+    return 'onRefresh failed';
+  }
+};
+
+const withWarning = (token: Token, warning: string | null): Token =>
+  warning === null ? token : { ...token, warnings: [...token.warnings, warning] };
+
+const toSecret = (value: string | Secret | undefined): Secret | null =>
+  value === undefined ? null : typeof value === 'string' ? new Secret(value) : value;

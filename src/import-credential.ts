@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto';
+import {
+  AUTH_METHODS,
+  type AuthMethod,
+  type Client,
+  type Credential,
+  DEFAULT_REFRESH_AT,
+} from './credential.ts';
+import { TokenctlError } from './errors.ts';
+import { parseEndpoint } from './oauth/endpoint.ts';
+import type { Moment } from './platform/clock.ts';
+import { type Provider, providers } from './providers/providers.ts';
+import { Secret } from './secret.ts';
+import { checkTokenSet } from './token-set.ts';
+
+/**
+ * Makes a record of tokens that were issued elsewhere: a token response (RFC 6749 section 5.1) plus
+ * where it belongs, either `provider` or explicit endpoints; explicit members win over the preset's.
+ *
+ * | member | |
+ * |---|---|
+ * | `access_token`, `refresh_token` | at least one |
+ * | `expires_in`, `expires_at` | seconds from now; epoch seconds or RFC 3339 |
+ * | `token_type`, `scope`, `id_token` | as in the response |
+ * | `provider` | a preset's name |
+ * | `token_endpoint`, `revocation_endpoint`, `issuer` | https URLs |
+ * | `client_id`, `client_secret`, `token_endpoint_auth_method` | RFC 7591 section 2 |
+ * | `hosts` | who may be given the access token |
+ *
+ * @throws {TokenctlError} `usage`, naming the member that is wrong, never its value
+ */
+export const credentialFromImport = (json: unknown, now: Moment): Credential => {
+  const members = requireObject(json);
+  const tokens = checkTokenSet(members, now);
+  const preset = presetOf(members);
+  const client = clientOf(members, preset);
+  if (tokens.accessToken === null && tokens.refreshToken === undefined) {
+    throw new TokenctlError('usage', 'access_token or refresh_token is missing');
+  }
+  if (tokens.refreshToken !== undefined) {
+    requireRefreshable(client);
+  }
+  return {
+    recordId: randomUUID(),
+    generation: 1,
+    accessToken: tokens.accessToken,
+    tokenType: tokens.tokenType,
+    issued: now,
+    lifetime: tokens.lifetime,
+    obtained: 'import',
+    rejected: false,
+    refreshAt: DEFAULT_REFRESH_AT,
+    scope: tokens.scope ?? null,
+    idToken: tokens.idToken ?? null,
+    idTokenExpiresAt: null,
+    refreshToken: tokens.refreshToken ?? null,
+    client,
+    provider: optionalText(members, 'provider'),
+    hosts: optionalList(members, 'hosts') ?? preset?.hosts ?? [],
+    state: { kind: 'active', reason: null, at: null },
+    lastAttempt: null,
+    unknown: {},
+  };
+};
+
+const presetOf = (members: Members): Provider | null => {
+  const name = optionalText(members, 'provider');
+  if (name === null) {
+    return null;
+  }
+  const preset = Object.hasOwn(providers, name) ? providers[name] : undefined;
+  if (preset === undefined && optionalText(members, 'token_endpoint') === null) {
+    throw new TokenctlError('usage', 'provider is not a known one, and token_endpoint is missing', {
+      hint: `known: ${Object.keys(providers).join(', ')}`,
+    });
+  }
+  return preset ?? null;
+};
+
+const clientOf = (members: Members, preset: Provider | null): Client => {
+  const clientSecret = optionalText(members, 'client_secret');
+  return {
+    tokenEndpoint: endpoint(members, 'token_endpoint') ?? preset?.tokenEndpoint ?? null,
+    revocationEndpoint:
+      endpoint(members, 'revocation_endpoint') ?? preset?.revocationEndpoint ?? null,
+    issuer: endpoint(members, 'issuer') ?? preset?.issuer ?? null,
+    clientId: optionalText(members, 'client_id'),
+    clientSecret: clientSecret === null ? null : new Secret(clientSecret),
+    authMethod: authMethodOf(members, preset, clientSecret !== null),
+    quirks: preset?.quirks ?? [],
+  };
+};
+
+const authMethodOf = (
+  members: Members,
+  preset: Provider | null,
+  hasSecret: boolean,
+): AuthMethod => {
+  const stated = optionalText(members, 'token_endpoint_auth_method');
+  if (stated === null) {
+    // RFC 7591 section 2: the default is client_secret_basic.
+    return hasSecret ? (preset?.authMethodWithSecret ?? 'client_secret_basic') : 'none';
+  }
+  const method = AUTH_METHODS.find((known) => known === stated);
+  if (method === undefined) {
+    throw new TokenctlError(
+      'usage',
+      `token_endpoint_auth_method must be one of ${AUTH_METHODS.join(', ')}`,
+    );
+  }
+  if ((method === 'none') === hasSecret) {
+    throw new TokenctlError(
+      'usage',
+      hasSecret
+        ? 'token_endpoint_auth_method is none, yet there is a client_secret'
+        : `token_endpoint_auth_method ${method} needs a client_secret`,
+    );
+  }
+  return method;
+};
+
+const requireRefreshable = ({ tokenEndpoint, clientId }: Client): void => {
+  if (tokenEndpoint === null) {
+    throw new TokenctlError(
+      'usage',
+      'token_endpoint is missing, so the refresh_token cannot be used',
+      {
+        hint: `add "token_endpoint", or "provider" (${Object.keys(providers).join(', ')})`,
+      },
+    );
+  }
+  if (clientId === null) {
+    throw new TokenctlError('usage', 'client_id is missing, so the refresh_token cannot be used');
+  }
+};
+
+type Members = Readonly<Record<string, unknown>>;
+
+const requireObject = (json: unknown): Members => {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    throw new TokenctlError('usage', 'a JSON object is expected');
+  }
+  return json as Members;
+};
+
+const optionalText = (members: Members, name: string): string | null => {
+  const value = members[name] ?? null;
+  if (value === null) {
+    return null;
+  }
+  if (
+    typeof value !== 'string' ||
+    value === '' ||
+    value.length > 4096 ||
+    /[\x00-\x1f\x7f]/.test(value)
+  ) {
+    throw new TokenctlError('usage', `${name} must be text on one line`);
+  }
+  return value;
+};
+
+const optionalList = (members: Members, name: string): string[] | null => {
+  const value = members[name] ?? null;
+  if (value === null) {
+    return null;
+  }
+  if (
+    !Array.isArray(value) ||
+    !value.every((item) => typeof item === 'string' && HOST.test(item))
+  ) {
+    throw new TokenctlError('usage', `${name} must be a list of host names`);
+  }
+  return value.map((host: string) => host.toLowerCase());
+};
+
+/** A host, with a port if it is not the scheme's own. */
+const HOST = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:\d{1,5})?$/;
+
+const endpoint = (members: Members, name: string): string | null => {
+  const address = optionalText(members, name);
+  if (address === null) {
+    return null;
+  }
+  const parsed = parseEndpoint(address);
+  if ('problem' in parsed) {
+    throw new TokenctlError('usage', `${name} must be an https URL (http is for loopback only)`);
+  }
+  return address;
+};

@@ -1,0 +1,43 @@
+import { changeRecord } from './change-record.ts';
+import type { Credential } from './credential.ts';
+import { TokenctlError } from './errors.ts';
+import { credentialFromImport } from './import-credential.ts';
+import { systemClock } from './platform/clock.ts';
+import { shortFingerprint } from './secret.ts';
+import type { Store } from './store/store.ts';
+
+/**
+ * Takes over tokens that were issued elsewhere (see {@link credentialFromImport} for the members),
+ * under the login's lock, and reads them back before it calls it done.
+ *
+ * @throws {TokenctlError} `usage` for what is wrong with the tokens; `unavailable`, `refused`
+ */
+export const importTokens = async (
+  store: Store,
+  tokens: unknown,
+  timeoutMs: number,
+): Promise<Credential> => {
+  const imported = credentialFromImport(tokens, systemClock());
+  const saved = await changeRecord(store, timeoutMs, (current) => ({
+    ...imported,
+    // Never back, also over a new login: an older generation is how a restored copy is recognised.
+    generation: (current?.generation ?? 0) + 1,
+  }));
+  const readBack = await store.read();
+  if (readBack?.record.recordId !== saved.recordId) {
+    throw new TokenctlError(
+      'refused',
+      'the credential was saved, but something else was read back',
+      {
+        login: store.login,
+      },
+    );
+  }
+  await store.audit?.({
+    event: 'import',
+    login: store.login,
+    generation: saved.generation,
+    token: shortFingerprint(saved.refreshToken ?? saved.accessToken),
+  });
+  return readBack.record;
+};

@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import * as tls from 'node:tls';
+import { errnoOf, printable } from '../errors.ts';
+import type { Failure } from './route.ts';
+
+/**
+ * The usual certificate authorities and those in `file` (`SSL_CERT_FILE`, as OpenSSL, curl and Python
+ * know it). Added, not replaced: a company's own authority seldom comes with the public ones.
+ */
+export const trustFile = (
+  file: string,
+  env: NodeJS.ProcessEnv,
+): { readonly secureContext: tls.SecureContext } | Failure => {
+  try {
+    const added = readFileSync(file, 'utf8');
+    if (!added.includes('-----BEGIN')) {
+      return unreadable(file, 'invalid_ca_file', 'it holds no PEM certificate');
+    }
+    return { secureContext: tls.createSecureContext({ ca: [...defaultAuthorities(env), added] }) };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'unknown error';
+    return unreadable(file, errnoOf(error) ?? 'invalid_ca_file', reason);
+  }
+};
+
+const unreadable = (file: string, code: string, reason: string): Failure => ({
+  code,
+  message: printable(`SSL_CERT_FILE (${file}) cannot be used: ${reason}`),
+});
+
+/** What Node trusts by itself. Any `ca` of ours replaces it, NODE_EXTRA_CA_CERTS included. */
+const defaultAuthorities = ({ NODE_EXTRA_CA_CERTS }: NodeJS.ProcessEnv): string[] => {
+  const { getCACertificates } = tls as { getCACertificates?: (type: 'default') => string[] };
+  if (getCACertificates !== undefined) {
+    return getCACertificates('default');
+  }
+  // Before Node 22.15.
+  return [
+    ...tls.rootCertificates,
+    ...(NODE_EXTRA_CA_CERTS ? readIfPossible(NODE_EXTRA_CA_CERTS) : []),
+  ];
+};
+
+/** Node itself only warns of a file that it cannot read. */
+const readIfPossible = (file: string): string[] => {
+  try {
+    return [readFileSync(file, 'utf8')];
+  } catch {
+    return [];
+  }
+};

@@ -1,0 +1,28 @@
+import { printable } from '../errors.ts';
+import type { Secret } from '../secret.ts';
+
+/** Makes a provider's text fit for a terminal and a log: one line, cut short, and without the given secrets. */
+export type Redact = (text: string, maxLength?: number) => string;
+
+const REDACTED = '[redacted]';
+
+/** A {@link Redact} for these secrets, also where they are form-encoded as they travelled. */
+export const redactor = (secrets: readonly Secret[]): Redact => {
+  const forms = [...new Set(secrets.flatMap((secret) => encodings(secret.reveal())))]
+    .filter((form) => form !== '')
+    // A secret that is part of another one must not leave the rest of that one behind.
+    .sort((a, b) => b.length - a.length);
+  const replaceAll = (text: string): string =>
+    forms.reduce((result, form) => result.replaceAll(form, REDACTED), text);
+  return (text, maxLength) => {
+    // Twice: dropping control characters can put together what they held apart. Cut last, so
+    // that the cut cannot leave half a secret.
+    const flat = printable(replaceAll(text), Number.POSITIVE_INFINITY);
+    return printable(replaceAll(flat), maxLength);
+  };
+};
+
+const encodings = (secret: string): string[] => [
+  secret,
+  new URLSearchParams({ s: secret }).toString().slice(2),
+];

@@ -1,0 +1,105 @@
+import type { Client } from '../credential.ts';
+import type { RefreshOutcome } from '../refresh-outcome.ts';
+import type { Secret } from '../secret.ts';
+import { classifyTokenResponse } from './classify.ts';
+import type { ExtractedTokens } from './granted-tokens.ts';
+import { readIdToken } from './id-token.ts';
+import { judge } from './judge.ts';
+import { redactor } from './redact.ts';
+import { buildRefreshRequest, type RefreshParameters } from './token-request.ts';
+import { post, type Unanswered } from './transport.ts';
+
+export interface RefreshOptions extends RefreshParameters {
+  /** Bounds DNS, TCP, proxy and TLS together. */
+  readonly connectTimeoutMs: number;
+  /** Bounds the wait for the complete answer once the request is on its way. */
+  readonly answerTimeoutMs: number;
+  /** Where proxy and CA settings are read from; `process.env` if absent. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
+  /** Told what happens, one line each, without secrets. */
+  readonly log?: ((line: string) => void) | undefined;
+}
+
+/**
+ * Spends a refresh token: one request to the token endpoint (RFC 6749 section 6), no retry.
+ *
+ * A granted answer comes back as soon as its tokens are extracted, before anything else in it is
+ * judged: the caller makes them durable, then asks `judge()`.
+ */
+export const refreshTokens = async (
+  client: Client,
+  refreshToken: Secret,
+  options: RefreshOptions,
+): Promise<RefreshOutcome> => {
+  const sent = client.clientSecret === null ? [refreshToken] : [refreshToken, client.clientSecret];
+  const request = await buildRequest(client, refreshToken, sent, options);
+  if ('problem' in request) {
+    return misconfigured(request.problem);
+  }
+  // Without its query: what is in there is nobody's business.
+  const log = (line: string) =>
+    options.log?.(`POST ${request.url.origin}${request.url.pathname}: ${line}`);
+  log('refresh_token grant');
+  const result = await post(request.url, {
+    ...request,
+    ...options,
+    env: options.env ?? process.env,
+  });
+  if (result.kind !== 'answered') {
+    const outcome = unanswered(result, sent);
+    log(`${result.kind}, ${outcome.error}: ${outcome.description}`);
+    return outcome;
+  }
+  log(`answered ${result.status}, ${result.body.length} characters`);
+  const verdict = classifyTokenResponse({ ...result, now: Date.now(), sent });
+  return verdict.kind === 'granted' ? granted(verdict, client, sent) : verdict;
+};
+
+const buildRequest = async (
+  client: Client,
+  refreshToken: Secret,
+  sent: readonly Secret[],
+  parameters: RefreshParameters,
+): ReturnType<typeof buildRefreshRequest> => {
+  try {
+    return await buildRefreshRequest(client, refreshToken, parameters);
+  } catch (error) {
+    // The library's error may hold what it was given; only its text gets out, redacted.
+    const reason = error instanceof Error ? error.message : 'unknown error';
+    return { problem: redactor(sent)(`the request could not be built: ${reason}`) };
+  }
+};
+
+const misconfigured = (problem: string): RefreshOutcome => ({
+  kind: 'rejected',
+  verdict: 'configuration',
+  error: 'invalid_configuration',
+  description: problem,
+});
+
+const unanswered = ({ kind, code, message }: Unanswered, sent: readonly Secret[]) =>
+  ({
+    kind: 'unavailable',
+    fault: kind,
+    transient: true,
+    error: code,
+    description: redactor(sent)(message),
+    retryAfterMs: null,
+  }) as const;
+
+const granted = async (
+  extracted: ExtractedTokens,
+  client: Client,
+  sent: readonly Secret[],
+): Promise<RefreshOutcome> => {
+  const { idToken } = extracted.tokens;
+  const claims = idToken === undefined ? null : await readIdToken(idToken);
+  return {
+    kind: 'granted',
+    tokens:
+      idToken === undefined
+        ? extracted.tokens
+        : { ...extracted.tokens, idTokenExpiresAt: claims?.expiresAt ?? null },
+    judge: () => judge(extracted, client, sent),
+  };
+};

@@ -1,0 +1,172 @@
+import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
+import { type RequestOptions, request as requestHttps } from 'node:https';
+import type { Socket } from 'node:net';
+import { checkServerIdentity, type SecureContext } from 'node:tls';
+import { chooseRoute, type Failure, failureOf, type Route } from './route.ts';
+
+export interface PostOptions {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly connectTimeoutMs: number;
+  readonly answerTimeoutMs: number;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export interface Answered {
+  readonly kind: 'answered';
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** The body was larger than the limit; `body` is its beginning. */
+  readonly truncated: boolean;
+}
+
+export interface Unanswered {
+  /**
+   * `not-sent`: no byte of the request can have reached the server. `ambiguous`: it may have been
+   * received and acted upon.
+   */
+  readonly kind: 'not-sent' | 'ambiguous';
+  readonly code: string;
+  readonly message: string;
+}
+
+export type PostResult = Answered | Unanswered;
+
+const MAX_BODY_BYTES = 1_048_576;
+
+const CLOSED: Failure = { code: 'ECONNRESET', message: 'the connection was closed' };
+
+/**
+ * One POST over a connection of its own. Redirects are not followed, and no socket or timer is left
+ * behind. On `node:https` rather than `fetch`, because only here it can be seen whether a failure
+ * came before the connection was there.
+ */
+export const post = async (url: URL, options: PostOptions): Promise<PostResult> => {
+  const deadline = Date.now() + options.connectTimeoutMs;
+  const abort = new AbortController();
+  try {
+    const route = await chooseRoute(url, options.env, abort.signal);
+    return 'code' in route
+      ? { kind: 'not-sent', ...route }
+      : await exchange(url, options, route, deadline);
+  } catch (error) {
+    return { kind: 'not-sent', ...failureOf(error) };
+  } finally {
+    // Ends a connection to a proxy that the agent has not handed over yet.
+    abort.abort();
+  }
+};
+
+const exchange = (url: URL, options: PostOptions, route: Route, deadline: number) =>
+  new Promise<PostResult>((resolve) => {
+    let state: 'connecting' | 'sent' | 'answering' | 'done' = 'connecting';
+    let timer: NodeJS.Timeout | undefined;
+    const request = startRequest(url, options, route);
+    const settle = (result: PostResult) => {
+      state = 'done';
+      clearTimeout(timer);
+      request.destroy();
+      resolve(result);
+    };
+    const fail = ({ code, message }: Failure) => {
+      if (state !== 'done') {
+        const way = route.proxy === undefined ? '' : ` (through the proxy ${route.proxy})`;
+        const kind = state === 'connecting' ? 'not-sent' : 'ambiguous';
+        settle({ kind, code, message: `${message}${way}` });
+      }
+    };
+    const failAfter = (ms: number, message: string) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => fail({ code: 'ETIMEDOUT', message }), ms);
+    };
+    failAfter(deadline - Date.now(), `no connection within ${options.connectTimeoutMs} ms`);
+    request.on('error', (error) => fail(failureOf(error)));
+    request.on('close', () => {
+      // An answer that has begun knows better than the connection whether it is complete.
+      if (state !== 'answering') {
+        fail(CLOSED);
+      }
+    });
+    request.on('proxyConnect', ({ statusCode }: { statusCode: number }) => {
+      if (statusCode !== 200) {
+        fail({ code: `proxy_${statusCode}`, message: `CONNECT was answered with ${statusCode}` });
+      }
+    });
+    request.on('socket', (socket) =>
+      whenConnected(socket, url, () => {
+        if (state === 'connecting') {
+          failAfter(options.answerTimeoutMs, `no complete answer in ${options.answerTimeoutMs} ms`);
+          state = 'sent';
+          // Nothing, not even the request line, is handed to the socket before this.
+          request.end(options.body);
+        }
+      }),
+    );
+    request.on('response', (response) => {
+      state = 'answering';
+      receive(response, settle, fail);
+    });
+  });
+
+const startRequest = (url: URL, { headers, body }: PostOptions, route: Route): ClientRequest => {
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const secure = url.protocol === 'https:';
+  const options: RequestOptions & { secureContext: SecureContext | undefined } = {
+    method: 'POST',
+    protocol: url.protocol,
+    host,
+    port: url.port || (secure ? 443 : 80),
+    path: url.pathname + url.search,
+    headers: { ...headers, 'content-length': Buffer.byteLength(body) },
+    // false: a connection of its own, closed after the answer.
+    agent: route.agent ?? false,
+    secureContext: route.secureContext,
+    // NODE_TLS_REJECT_UNAUTHORIZED=0, exported for some other program, does not count here.
+    rejectUnauthorized: true,
+    // Through a tunnel, Node would take an IP address in the URL for absent and compare the proxy's name.
+    checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
+  };
+  return secure ? requestHttps(options) : requestHttp(options);
+};
+
+const whenConnected = (socket: Socket, { protocol }: URL, then: () => void): void => {
+  if (protocol === 'https:') {
+    // The event comes after the certificate was checked.
+    socket.once('secureConnect', then);
+  } else if (socket.connecting) {
+    socket.once('connect', then);
+  } else {
+    then();
+  }
+};
+
+const receive = (
+  response: IncomingMessage,
+  settle: (result: Answered) => void,
+  fail: (failure: Failure) => void,
+): void => {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const answer = (truncated: boolean) =>
+    settle({
+      kind: 'answered',
+      status: response.statusCode ?? 0,
+      headers: Object.fromEntries(
+        Object.entries(response.headers).map(([name, value]) => [name, String(value)]),
+      ),
+      body: Buffer.concat(chunks, Math.min(size, MAX_BODY_BYTES)).toString('utf8'),
+      truncated,
+    });
+  response.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) {
+      answer(true);
+    }
+  });
+  response.on('end', () => answer(false));
+  response.on('error', (error) => fail(failureOf(error)));
+  response.on('close', () => fail(CLOSED));
+};

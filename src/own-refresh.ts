@@ -1,0 +1,68 @@
+import type { Credential, TokenResponse } from './credential.ts';
+import { TokenctlError } from './errors.ts';
+import { systemClock } from './platform/clock.ts';
+import type { RefreshFunction, RefreshOutcome } from './refresh-outcome.ts';
+import { checkTokenSet, type TokenSet } from './token-set.ts';
+
+/** What an own refresh function is given: what is stored now, null members where there is nothing. */
+export interface PreviousTokens {
+  readonly access_token: string | null;
+  readonly refresh_token: string | null;
+  readonly scope: string | null;
+  readonly id_token: string | null;
+}
+
+export type RefreshWith = (previous: PreviousTokens) => Promise<TokenSet>;
+
+/** Gives a caller's own function the whole guarantee: it is called under the lease, like OAuth is. */
+export const ownRefresh = (refreshWith: RefreshWith): RefreshFunction =>
+  Object.assign(
+    async (record: Credential): Promise<RefreshOutcome> => {
+      try {
+        return granted(await refreshWith(previousOf(record)));
+      } catch (error) {
+        return failed(error);
+      }
+    },
+    { own: true },
+  );
+
+const previousOf = (record: Credential): PreviousTokens => ({
+  access_token: record.accessToken?.reveal() ?? null,
+  refresh_token: record.refreshToken?.reveal() ?? null,
+  scope: record.scope,
+  id_token: record.idToken?.reveal() ?? null,
+});
+
+const granted = (set: TokenSet): RefreshOutcome => {
+  const { lifetime, accessToken, ...checked } = checkTokenSet({ ...set }, systemClock());
+  const tokens: TokenResponse = { ...checked, accessToken, lifetime };
+  const judgement = {
+    accessTokenUsable: accessToken !== null,
+    idTokenUsable: true,
+    problems: accessToken === null ? ['the refresh function gave no access_token'] : [],
+  };
+  return { kind: 'granted', tokens, judge: async () => judgement };
+};
+
+const failed = (error: unknown): RefreshOutcome => {
+  const known = error instanceof TokenctlError ? error : null;
+  // Another error's message may hold a token: only its name gets out.
+  const description = known?.message ?? null;
+  const name = error instanceof Error ? error.name : 'Error';
+  if (known?.code === 'login_required') {
+    return { kind: 'rejected', verdict: 'dead', error: known.code, description };
+  }
+  if (known?.code === 'refused' || known?.code === 'usage') {
+    return { kind: 'rejected', verdict: 'configuration', error: known.code, description };
+  }
+  return {
+    kind: 'unavailable',
+    // Nobody knows how far it got.
+    fault: 'ambiguous',
+    transient: false,
+    error: name,
+    description,
+    retryAfterMs: null,
+  };
+};

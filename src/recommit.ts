@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Credential, tokenHash } from './credential.ts';
+import { createJudge } from './lock/judge.ts';
+import type { Store } from './store/store.ts';
+
+/**
+ * How long a holder that lost its lease tries to save what it got. Longer than any caller's patience:
+ * it holds a rotated refresh token that nobody else has.
+ */
+const LIMIT_MS = 60_000;
+const PAUSE_MS = 50;
+
+/**
+ * Saves the result of a refresh whose lease was taken away in the meantime, under a new lease, and
+ * only if the record still holds the refresh token that was spent for it.
+ */
+export const recommit = async (
+  store: Store,
+  next: Credential,
+  spent: Credential,
+): Promise<'saved' | 'superseded' | 'busy'> => {
+  const judge = createJudge();
+  const end = performance.now() + LIMIT_MS;
+  while (performance.now() < end) {
+    const turn = await store.tryLease(judge);
+    if (turn.kind === 'held') {
+      const { lease } = turn;
+      try {
+        const stored = await lease.read();
+        if (
+          stored === null ||
+          tokenHash(stored.record.refreshToken) !== tokenHash(spent.refreshToken)
+        ) {
+          return 'superseded';
+        }
+        if (
+          (await lease.reserve(spent)) === 'done' &&
+          (await lease.write(next, spent)) === 'done' &&
+          (await lease.commit()) !== 'lost'
+        ) {
+          return 'saved';
+        }
+      } finally {
+        await lease.release();
+      }
+    }
+    await sleep(PAUSE_MS);
+  }
+  return 'busy';
+};

@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sentUnanswered, type Try } from './attempt.ts';
+import type { RefreshOutcome } from './refresh-outcome.ts';
+import type { Stake } from './spend.ts';
+import type { Request, Story } from './story.ts';
+
+export interface Tried extends Try {
+  readonly outcome: RefreshOutcome;
+  /** Requests sent, or tried to send. */
+  readonly requests: number;
+}
+
+/** Name, TCP, proxy and TLS; while the old token still works nobody waits that long for them. */
+const CONNECT_TIMEOUT_MS = 10_000;
+const PROACTIVE_CONNECT_TIMEOUT_MS = 3_000;
+/**
+ * From sent to answered. It does not shrink with the caller's --timeout: giving up on a refresh
+ * token that has been sent is the one thing that can lose a rotation.
+ */
+const ANSWER_TIMEOUT_MS = 10_000;
+/** Before the one retry; what is left of the caller's time must cover it and a quick answer. */
+const RETRY_PAUSE_MS = 1_000;
+const QUICK_ANSWER_MS = 500;
+
+/**
+ * Sends the refresh token, once, and once more if that can do no harm. Passes the gate before
+ * each request. `lost`: the lease is gone and nothing was sent.
+ */
+export const send = async (
+  story: Story,
+  request: Request,
+  { lease, record, decision, deaths }: Stake,
+  refresh: NonNullable<Story['refresh']>,
+): Promise<Tried | 'lost'> => {
+  const id = randomUUID();
+  const proactive = decision.onFailure === 'serve';
+  let unanswered = sentUnanswered(record, deaths);
+  for (let requests = 1; ; requests += 1) {
+    const nth = unanswered + 1;
+    if ((await lease.gate(record.generation, nth)) === 'lost') {
+      return 'lost';
+    }
+    const sent = story.clock();
+    const outcome = await refresh(record, {
+      connectTimeoutMs: proactive
+        ? PROACTIVE_CONNECT_TIMEOUT_MS
+        : Math.max(1, Math.min(CONNECT_TIMEOUT_MS, request.remainingMs())),
+      answerTimeoutMs: ANSWER_TIMEOUT_MS,
+    });
+    if (outcome.kind === 'unavailable' && outcome.fault === 'ambiguous') {
+      unanswered += 1;
+    } else if (outcome.kind !== 'granted') {
+      await lease.ungate(record.generation, nth);
+    }
+    // A caller's own function decides itself what it tries again.
+    const mayRetry = requests === 1 && !proactive && !refresh.own;
+    const pauseMs = mayRetry ? retryPauseMs(outcome, decision.reason) : null;
+    if (pauseMs === null || pauseMs + QUICK_ANSWER_MS > request.remainingMs()) {
+      return { id, lease: lease.name, sent, ended: story.clock(), unanswered, outcome, requests };
+    }
+    await sleep(pauseMs);
+  }
+};
+
+/** How long to wait before the one retry; null if there must be none. */
+const retryPauseMs = (
+  outcome: RefreshOutcome,
+  reason: Stake['decision']['reason'],
+): number | null => {
+  if (outcome.kind !== 'unavailable') {
+    return null;
+  }
+  const mayRetry =
+    outcome.fault === 'not-sent' ||
+    (outcome.fault === 'answered' && outcome.transient) ||
+    // Sent and no answer: the token may be spent. Again only when the old one is no longer valid.
+    (outcome.fault === 'ambiguous' && reason !== 'forced');
+  return mayRetry ? Math.max(RETRY_PAUSE_MS, outcome.retryAfterMs ?? 0) : null;
+};

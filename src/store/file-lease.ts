@@ -1,0 +1,182 @@
+import { randomBytes } from 'node:crypto';
+import { type Credential, tokenHash } from '../credential.ts';
+import { errnoOf, TokenctlError } from '../errors.ts';
+import { attempt } from '../lock/directory.ts';
+import type { KeptAcquisition } from '../lock/heartbeat.ts';
+import type { LeaseName } from '../lock/lease-name.ts';
+import type { LockPlace } from '../lock/place.ts';
+import { type Remains, removeRemains } from '../lock/remains.ts';
+import {
+  type CompleteRecord,
+  MAX_RECORD_BYTES,
+  type ParsedRecord,
+  parseRecord,
+  requireRecord,
+  serialiseRecord,
+} from '../record-format.ts';
+import { readCredentialFile } from './location.ts';
+import type { Inheritance, Stored, StoreLease } from './store.ts';
+
+export interface HeldFile {
+  readonly acquired: Extract<KeptAcquisition, { kind: 'held' }>;
+  readonly place: LockPlace;
+  /** The credential file as it was asked for; a link, perhaps. */
+  readonly path: string;
+  /** The file behind it, beside which everything happens. */
+  readonly recordPath: string;
+  readonly directory: string;
+  readonly login: string;
+}
+
+/** Room for a longer token than the last one; a successor that needs more is still written, unproved. */
+const RESERVED_GROWTH_BYTES = 16 * 1024;
+
+export const fileLease = (held: HeldFile): StoreLease => {
+  const { acquired, place, recordPath, directory, login } = held;
+  const { lease } = acquired;
+  return {
+    name: lease.name,
+    evicted: acquired.evicted,
+    inherit: (own) => inherit(held, own),
+    read: () => readRecord(held),
+    reserve: (previous) => lease.reserve(reservation(previous)),
+    gate: async (generation, nth) =>
+      acquired.uncompromised() ? lease.gate(generation, nth) : 'lost',
+    ungate: (generation, nth) => lease.ungate(generation, nth),
+    write: (next, previous) => lease.write(serialiseRecord(next, parentOf(previous))),
+    commit: async () => {
+      const step = await lease.commit(recordPath);
+      if (step === 'lost') {
+        return step;
+      }
+      return (await attempt(() => place.fs.syncDirectory(directory))) === 'done'
+        ? 'done'
+        : 'unsynced';
+    },
+    remove: async () => {
+      try {
+        // A link only: those it is shared with keep the login.
+        await place.fs.unlink(held.path);
+        await place.fs.syncDirectory(directory);
+      } catch (error) {
+        if (errnoOf(error) !== 'ENOENT') {
+          throw new TokenctlError(
+            'refused',
+            `cannot remove the credential file (${errnoOf(error)})`,
+            {
+              login,
+              cause: error,
+            },
+          );
+        }
+      }
+    },
+    release: acquired.release,
+    leaveBehind: acquired.leaveBehind,
+  };
+};
+
+const parentOf = (previous: Credential | null): string => tokenHash(previous?.refreshToken ?? null);
+
+/**
+ * What the next record's file holds until there is one: the intent, filled to size. The filling is
+ * random, so that a file system that compresses must really find the space. (One that copies on
+ * write may still run out when the file is overwritten: there the reservation is best effort.)
+ */
+const reservation = (previous: Credential | null): string => {
+  const size =
+    (previous === null ? 0 : serialiseRecord(previous, parentOf(previous)).length) +
+    RESERVED_GROWTH_BYTES;
+  const intent = { intent: 'refresh', parent: parentOf(previous), at: new Date().toISOString() };
+  return `${JSON.stringify(intent)}\n${randomBytes(Math.ceil((size * 3) / 4)).toString('base64')}\n`;
+};
+
+/**
+ * Rolls forward: a complete next record whose parent is the current record becomes the record. What
+ * can no longer matter is swept; what says that the current refresh token went out stays.
+ */
+const inherit = async (held: HeldFile, own: ReadonlySet<LeaseName>): Promise<Inheritance> => {
+  const found = (await held.acquired.lease.remains()).filter(({ name }) => !own.has(name));
+  const before = await readParsed(held);
+  const adopted = await adopt(held, found, before);
+  const current = adopted ?? (before?.kind === 'record' ? before.record : null);
+  if (current === null && before !== null) {
+    // Unreadable, and nothing mends it: what is left may matter to whoever does.
+    return { adopted, inFlight: null, deaths: 0 };
+  }
+  let inFlight: LeaseName | null = null;
+  let deaths = 0;
+  for (const remains of found) {
+    if (!sentUnanswered(remains, current)) {
+      await removeRemains(held.place, remains);
+    } else if (remains.owner === 'alive') {
+      inFlight = remains.name;
+    } else {
+      deaths += 1;
+    }
+  }
+  return { adopted, inFlight, deaths };
+};
+
+const adopt = async (
+  { place, recordPath, directory }: HeldFile,
+  found: readonly Remains[],
+  current: ParsedRecord | null,
+): Promise<Credential | null> => {
+  let best: { path: string; record: Credential } | null = null;
+  for (const { nextPath } of found) {
+    const next = nextPath === null ? null : await completeRecord(place, nextPath);
+    if (next === null || nextPath === null || !succeeds(next, current)) {
+      continue;
+    }
+    if (best === null || next.record.generation > best.record.generation) {
+      best = { path: nextPath, record: next.record };
+    }
+  }
+  if (best === null) {
+    return null;
+  }
+  await place.fs.rename(best.path, recordPath);
+  await place.fs.syncDirectory(directory);
+  return best.record;
+};
+
+/** Whether `next` is the successor of what is stored now, and not of something that was replaced since. */
+const succeeds = (next: CompleteRecord, current: ParsedRecord | null): boolean => {
+  if (current?.kind !== 'record') {
+    // A damaged record cannot be compared with; the newest complete next record mends it.
+    return current?.kind === 'corrupt';
+  }
+  return (
+    next.record.recordId === current.record.recordId &&
+    next.record.generation === current.record.generation + 1 &&
+    next.parent === parentOf(current.record)
+  );
+};
+
+/** The dead holder sent the refresh token that is still the stored one, and no answer to it was recorded. */
+const sentUnanswered = ({ spent, name }: Remains, current: Credential | null): boolean =>
+  current !== null &&
+  current.lastAttempt?.lease !== name &&
+  spent.some(({ generation }) => generation === current.generation);
+
+const completeRecord = async ({ fs }: LockPlace, path: string): Promise<CompleteRecord | null> => {
+  try {
+    const parsed = parseRecord(await fs.readText(path, MAX_RECORD_BYTES));
+    return parsed.kind === 'record' && parsed.complete ? parsed : null;
+  } catch {
+    return null;
+  }
+};
+
+const readParsed = async ({ recordPath, login }: HeldFile): Promise<ParsedRecord | null> => {
+  const found = await readCredentialFile(recordPath, login);
+  return found === null ? null : parseRecord(found.text);
+};
+
+const readRecord = async ({ recordPath, login }: HeldFile): Promise<Stored | null> => {
+  const found = await readCredentialFile(recordPath, login);
+  return found === null
+    ? null
+    : { record: requireRecord(found.text, login), warnings: found.warnings };
+};

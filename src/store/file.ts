@@ -1,0 +1,116 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { isAbsolute, join, resolve, sep } from 'node:path';
+import { type Audit, fileAudit } from '../audit/audit.ts';
+import { LOGIN_NAME } from '../credential.ts';
+import { errnoOf, TokenctlError } from '../errors.ts';
+import type { Judge } from '../lock/judge.ts';
+import { newLeaseName } from '../lock/lease-name.ts';
+import { livingHolder } from '../lock/place.ts';
+import { findPaths, requireLoginName } from '../paths.ts';
+import { nodeFileSystem } from '../platform/fs.ts';
+import { currentProcess } from '../platform/process-identity.ts';
+import { requireRecord } from '../record-format.ts';
+import { fileLease } from './file-lease.ts';
+import { readCredentialFile, resolveCredential } from './location.ts';
+import type { LeaseAttempt, Store, Stored } from './store.ts';
+
+/**
+ * Keeps one login in a 0600 JSON file that is only ever replaced by rename, with its lock beside it.
+ *
+ * @param pathOrName a login's name, kept where the `tokenctl` command keeps it, or the path of a
+ *   credential file (anything with a separator in it, or ending in `.json`).
+ */
+export const fileStore = (pathOrName: string, env: NodeJS.ProcessEnv = process.env): Store => {
+  if (isAbsolute(pathOrName) || /[/\\]|\.json$/.test(pathOrName)) {
+    const path = resolve(pathOrName);
+    const name = path.slice(path.lastIndexOf(sep) + 1).replace(/\.json$/, '');
+    return openFileStore(path, name);
+  }
+  const paths = findPaths(env);
+  const login = requireLoginName(pathOrName);
+  return openFileStore(join(paths.credentials, `${login}.json`), login, fileAudit(paths.audit));
+};
+
+const openFileStore = (path: string, login: string, audit?: Audit): Store => ({
+  login,
+  audit,
+  read: () => read(path, login),
+  tryLease: (judge) => tryLease(path, login, judge),
+  list: () => listLogins(join(path, '..')),
+});
+
+/** The names of the logins in a directory, sorted; none if it does not exist. */
+export const listLogins = async (directory: string): Promise<string[]> => {
+  let entries: string[];
+  try {
+    entries = await readdir(directory);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') {
+      return [];
+    }
+    throw new TokenctlError('refused', `cannot list ${directory} (${errnoOf(error)})`, {
+      cause: error,
+    });
+  }
+  return entries
+    .filter((entry) => entry.endsWith('.json'))
+    .map((entry) => entry.slice(0, -'.json'.length))
+    .filter((name) => LOGIN_NAME.test(name))
+    .sort();
+};
+
+const read = async (path: string, login: string): Promise<Stored | null> => {
+  const found = await readCredentialFile(path, login);
+  return found === null
+    ? null
+    : { record: requireRecord(found.text, login), warnings: found.warnings };
+};
+
+const tryLease = async (path: string, login: string, judge: Judge): Promise<LeaseAttempt> => {
+  try {
+    await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
+    const { recordPath, lockPath, directory } = await resolveCredential(path, login);
+    const place = { fs: nodeFileSystem, lockPath, judge };
+    const holder = await livingHolder(place);
+    if (holder !== null) {
+      return { kind: 'busy', holder };
+    }
+    // Waiters never come here, so only who may really hold the lock loads proper-lockfile.
+    const { tryAcquireKept } = await import('../lock/heartbeat.ts');
+    const self = currentProcess();
+    const name = newLeaseName(self);
+    const owner = JSON.stringify({
+      pid: self.pid,
+      machine: self.machine,
+      since: new Date().toISOString(),
+    });
+    const acquired = await tryAcquireKept(place, name, `${owner}\n`);
+    switch (acquired.kind) {
+      case 'held':
+        return {
+          kind: 'held',
+          lease: fileLease({ acquired, path, recordPath, directory, login, place }),
+        };
+      case 'busy':
+        return acquired;
+      case 'obstructed':
+        throw new TokenctlError('refused', `the lock is unusable: ${acquired.what}`, {
+          login,
+          hint: `look at '${lockPath}' and move it away`,
+        });
+    }
+  } catch (error) {
+    throw error instanceof TokenctlError ? error : cannotLock(error, login);
+  }
+};
+
+const cannotLock = (error: unknown, login: string): TokenctlError =>
+  new TokenctlError(
+    'refused',
+    `cannot lock the credential (${errnoOf(error) ?? 'unknown error'}); nothing was sent`,
+    {
+      login,
+      hint: 'its directory must be writable: tokenctl doctor',
+      cause: error,
+    },
+  );

@@ -1,0 +1,147 @@
+import { constants, type Stats } from 'node:fs';
+import { chmod, type FileHandle, lstat, open, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { errnoOf, TokenctlError } from '../errors.ts';
+import { MAX_RECORD_BYTES } from '../record-format.ts';
+
+// Absent on Windows, where ownership and modes mean something else and the profile is private.
+const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+const WORLD_WRITABLE = 0o002;
+const STICKY = 0o1000;
+const OTHERS = 0o077;
+
+/** A credential file's text, checked on its descriptor; null if there is none. */
+export const readCredentialFile = async (
+  path: string,
+  login: string,
+): Promise<{ text: string; warnings: string[] } | null> => {
+  const opened = await openResolved(path, login);
+  if (opened === null) {
+    return null;
+  }
+  const { file, realPath } = opened;
+  try {
+    const stats = await file.stat();
+    requireSafeFile(stats, login);
+    const warnings = await requireSafeDirectory(dirname(realPath), login);
+    if (process.platform !== 'win32' && (stats.mode & OTHERS) !== 0) {
+      await file.chmod(0o600);
+      warnings.push('the credential file was open to others; its mode is now 0600');
+    }
+    return { text: await file.readFile('utf8'), warnings };
+  } finally {
+    await file.close();
+  }
+};
+
+/**
+ * The real place of a credential: a symlink is resolved first, so that everyone who shares it
+ * locks and renames beside the same file, and the link survives (INCIDENTS 3).
+ */
+export const resolveCredential = async (
+  path: string,
+  login: string,
+): Promise<{ recordPath: string; lockPath: string; directory: string }> => {
+  const recordPath = await realOrFuturePath(path, login);
+  const directory = dirname(recordPath);
+  await requireSafeDirectory(directory, login);
+  return {
+    recordPath,
+    directory,
+    lockPath: join(directory, `${basename(recordPath).replace(/\.json$/, '')}.lock`),
+  };
+};
+
+const realOrFuturePath = async (path: string, login: string): Promise<string> => {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' || (await isLink(path))) {
+      throw unreadable(error, login);
+    }
+    return join(await realpath(dirname(path)), basename(path));
+  }
+};
+
+const openResolved = async (
+  path: string,
+  login: string,
+): Promise<{ file: FileHandle; realPath: string } | null> => {
+  try {
+    return { file: await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), realPath: path };
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') {
+      return null;
+    }
+    // EMLINK: what FreeBSD says to O_NOFOLLOW.
+    if (errnoOf(error) !== 'ELOOP' && errnoOf(error) !== 'EMLINK') {
+      throw unreadable(error, login);
+    }
+  }
+  try {
+    const realPath = await realpath(path);
+    return { file: await open(realPath, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), realPath };
+  } catch (error) {
+    throw unreadable(error, login);
+  }
+};
+
+const requireSafeFile = (stats: Stats, login: string): void => {
+  if (!stats.isFile()) {
+    throw refuse('the credential file is not a regular file', login, 'move it away');
+  }
+  if (isForeign(stats)) {
+    throw refuse(
+      `the credential file belongs to another user (uid ${stats.uid})`,
+      login,
+      'run tokenctl as that user, or set TOKENCTL_HOME',
+    );
+  }
+  if (stats.size > MAX_RECORD_BYTES) {
+    throw refuse(
+      `the credential file is too large (${stats.size} bytes)`,
+      login,
+      'move it away and sign in again',
+    );
+  }
+};
+
+/** Refuses a directory where anybody could swap the file; tightens one of ours. */
+const requireSafeDirectory = async (directory: string, login: string): Promise<string[]> => {
+  if (process.platform === 'win32') {
+    return [];
+  }
+  const stats = await stat(directory);
+  if ((stats.mode & WORLD_WRITABLE) !== 0 && (stats.mode & STICKY) === 0) {
+    throw refuse(`anybody can write to ${directory}`, login, `chmod 700 '${directory}'`);
+  }
+  if ((stats.mode & OTHERS) !== 0 && basename(directory) === 'credentials' && !isForeign(stats)) {
+    await chmod(directory, 0o700);
+    return [`${directory} was open to others; its mode is now 0700`];
+  }
+  return [];
+};
+
+const isForeign = ({ uid }: Stats): boolean =>
+  process.geteuid !== undefined && uid !== process.geteuid();
+
+const isLink = async (path: string): Promise<boolean> => {
+  try {
+    return (await lstat(path)).isSymbolicLink();
+  } catch {
+    return false;
+  }
+};
+
+const unreadable = (error: unknown, login: string): TokenctlError => {
+  const code = errnoOf(error) ?? 'unknown error';
+  const why = code === 'ELOOP' || code === 'ENOENT' ? 'it is a link that leads nowhere' : `${code}`;
+  return new TokenctlError('refused', `the credential file cannot be read (${why})`, {
+    login,
+    hint: 'tokenctl needs to own it and the directory it is in',
+    cause: error,
+  });
+};
+
+const refuse = (message: string, login: string, hint: string): TokenctlError =>
+  new TokenctlError('refused', message, { login, hint });

@@ -1,0 +1,55 @@
+import type { Credential } from '../credential.ts';
+import type { LeaseAttempt, Store, StoreLease } from './store.ts';
+
+/**
+ * Keeps one login in this process's memory: for tests, and for programs that keep tokens elsewhere.
+ * The lock holds within the process.
+ */
+export const memoryStore = (initial: Credential | null = null, login = 'memory'): Store => {
+  let record = initial;
+  let holder: string | null = null;
+  let leases = 0;
+
+  const lease = (name: string): StoreLease => {
+    let next: Credential | null = null;
+    const release = async () => {
+      holder = holder === name ? null : holder;
+    };
+    return {
+      name,
+      evicted: [],
+      inherit: async () => ({ adopted: null, inFlight: null, deaths: 0 }),
+      read: async () => (record === null ? null : { record, warnings: [] }),
+      reserve: async () => 'done',
+      gate: async () => 'done',
+      ungate: async () => {},
+      write: async (written) => {
+        next = written;
+        return 'done';
+      },
+      commit: async () => {
+        record = next ?? record;
+        return 'done';
+      },
+      remove: async () => {
+        record = null;
+      },
+      release,
+      leaveBehind: release,
+    };
+  };
+
+  return {
+    login,
+    read: async () => (record === null ? null : { record, warnings: [] }),
+    tryLease: async (): Promise<LeaseAttempt> => {
+      if (holder !== null) {
+        return { kind: 'busy', holder };
+      }
+      leases += 1;
+      holder = `memory-${leases}`;
+      return { kind: 'held', lease: lease(holder) };
+    },
+    list: async () => (record === null ? [] : [login]),
+  };
+};

@@ -1,0 +1,67 @@
+import type { Audit } from '../audit/audit.ts';
+import type { Credential } from '../credential.ts';
+import type { Judge } from '../lock/judge.ts';
+import type { LeaseStep } from '../lock/lease.ts';
+import type { LeaseName } from '../lock/lease-name.ts';
+
+/**
+ * Where one login's record is kept, and the lock that is the only way to change it.
+ *
+ * Implementations: `file.ts` (the default; any number of processes) and `memory.ts` (one process).
+ */
+export interface Store {
+  /** The login this store holds; for messages. */
+  readonly login: string;
+  /** The record and what had to be mended to read it; null if there is none. */
+  read(): Promise<Stored | null>;
+  /** Tries to become the only one who may refresh or change the record. Never waits. */
+  tryLease(judge: Judge): Promise<LeaseAttempt>;
+  /** The names of all logins kept beside this one. */
+  list(): Promise<string[]>;
+  /** Where this store's refreshes and failures are put down, if anywhere. */
+  readonly audit?: Audit | undefined;
+}
+
+export interface Stored {
+  readonly record: Credential;
+  /** One line each, safe to print. */
+  readonly warnings: readonly string[];
+}
+
+export type LeaseAttempt =
+  | { readonly kind: 'held'; readonly lease: StoreLease }
+  | { readonly kind: 'busy'; readonly holder: LeaseName };
+
+/** One holding of a login's lock. `lost`: it was taken from us, and the step did not happen. */
+export interface StoreLease {
+  readonly name: LeaseName;
+  /** Leases of dead holders that had to be moved aside first. */
+  readonly evicted: readonly LeaseName[];
+  /** Adopts what a dead holder completed, and tells what became of the refresh token. Call it first. */
+  inherit(own: ReadonlySet<LeaseName>): Promise<Inheritance>;
+  read(): Promise<Stored | null>;
+  /** Proves that a successor of `previous` can be saved, by putting a file for it on the disk. */
+  reserve(previous: Credential | null): Promise<LeaseStep>;
+  /** Passed right before the refresh token of `generation` is sent for the `nth` time. */
+  gate(generation: number, nth: number): Promise<LeaseStep>;
+  /** Takes that back: the request did not go out, or was answered without a rotation. */
+  ungate(generation: number, nth: number): Promise<void>;
+  /** Makes the next record durable, without making it the record yet. */
+  write(next: Credential, previous: Credential | null): Promise<LeaseStep>;
+  /** Makes the next record the record. `unsynced`: done, but a power failure may still undo it. */
+  commit(): Promise<LeaseStep | 'unsynced'>;
+  /** Forgets the record. */
+  remove(): Promise<void>;
+  release(): Promise<void>;
+  /** Ends the holding but leaves the durable next record for the next holder to adopt. */
+  leaveBehind(): Promise<void>;
+}
+
+export interface Inheritance {
+  /** A dead holder's complete next record became the record. */
+  readonly adopted: Credential | null;
+  /** A holder that lost its lease, but not its life, sent the current refresh token and may still get an answer. */
+  readonly inFlight: LeaseName | null;
+  /** How many holders died after they sent the current refresh token, their answers lost with them. */
+  readonly deaths: number;
+}

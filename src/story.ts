@@ -1,0 +1,43 @@
+import type { Credential } from './credential.ts';
+import type { Ask, Settled } from './decide.ts';
+import { failureOf } from './messages.ts';
+import type { Clock } from './platform/clock.ts';
+import type { RefreshFunction } from './refresh-outcome.ts';
+import type { Store } from './store/store.ts';
+import { type Token, tokenOf } from './token.ts';
+
+/** What the story is told with. */
+export interface Story {
+  readonly store: Store;
+  /** How to renew; null if there is no way. */
+  readonly refresh: RefreshFunction | null;
+  readonly clock: Clock;
+  /** Overrides the record's own proactive point. */
+  readonly refreshAt: number | null;
+  /** Holds signals from here until the returned function is called. */
+  readonly holdSignals: () => () => void;
+  /** Called once when a wait for another process has become noticeable. */
+  readonly onWait: (holder: string) => void;
+}
+
+/** One caller's request, bounded in time. */
+export interface Request {
+  readonly ask: Ask;
+  /** Milliseconds left of the caller's time. */
+  readonly remainingMs: () => number;
+}
+
+/** Turns a decision that needs nobody else into a token or an error. */
+export const settle = (
+  { store }: Pick<Story, 'store'>,
+  record: Credential,
+  decision: Settled,
+  warnings: readonly string[],
+): Token => {
+  if (decision.kind === 'fail') {
+    throw failureOf(decision, store.login);
+  }
+  return tokenOf(store.login, record, {
+    warnings: decision.warning === null ? warnings : [...warnings, decision.warning],
+  });
+};

@@ -1,0 +1,134 @@
+import type { Credential } from './credential.ts';
+import { type Decision, decide } from './decide.ts';
+import { TokenctlError } from './errors.ts';
+import { createJudge } from './lock/judge.ts';
+import type { LeaseName } from './lock/lease-name.ts';
+import { describeHolder } from './messages.ts';
+import { spend } from './spend.ts';
+import type { Store, StoreLease } from './store/store.ts';
+import { type Request, type Story, settle } from './story.ts';
+import { type Token, tokenOf } from './token.ts';
+
+/**
+ * One access token that is valid now. Read, and if it is fresh, done. Else become the holder of the
+ * lease or wait for what its holder achieves, decide again inside, and refresh once for everybody.
+ *
+ * @throws {TokenctlError} `no_such_login`, `login_required`, `unavailable`, `refused`, `paused`
+ */
+export const getToken = async (story: Story, request: Request): Promise<Token> => {
+  const judge = createJudge();
+  const lost = new Set<LeaseName>();
+  const wait = createWait(story, request);
+  for (;;) {
+    const { record, warnings, decision } = await consider(story, request);
+    if (decision.kind !== 'refresh') {
+      return settle(story, record, decision, warnings);
+    }
+    const turn = await story.store.tryLease(judge);
+    if (turn.kind === 'held') {
+      const token = await holdLease(story, request, turn.lease, lost);
+      if (token !== 'again') {
+        return { ...token, warnings: [...warnings, ...token.warnings] };
+      }
+    } else if (decision.meanwhile === 'serve') {
+      return tokenOf(story.store.login, record, { warnings });
+    }
+    await wait(turn.kind === 'busy' ? turn.holder : null);
+  }
+};
+
+/** Everything that happens while the lease is ours. `again`: start over, somebody else got on with it. */
+const holdLease = async (
+  story: Story,
+  request: Request,
+  lease: StoreLease,
+  lost: Set<LeaseName>,
+): Promise<Token | 'again'> => {
+  try {
+    const { inFlight, deaths } = await rollForward(story, lease, lost);
+    const { record, warnings, decision } = await consider(story, request, lease);
+    if (decision.kind !== 'refresh') {
+      return settle(story, record, decision, warnings);
+    }
+    const mayServe = decision.onFailure === 'serve';
+    if (inFlight !== null || deaths > 0) {
+      // The refresh token is out there and may be spent already: not while the old token still works.
+      if (mayServe) {
+        return tokenOf(story.store.login, record, { warnings });
+      }
+      if (inFlight !== null) {
+        return 'again';
+      }
+    }
+    return await spend(story, request, { lease, record, decision, deaths, lost });
+  } finally {
+    await lease.release();
+  }
+};
+
+/** What a dead holder completed becomes the record before anything is decided. */
+const rollForward = async ({ store }: Story, lease: StoreLease, lost: ReadonlySet<LeaseName>) => {
+  const { login, audit } = store;
+  const inheritance = await lease.inherit(lost);
+  for (const from of lease.evicted) {
+    await audit?.({ event: 'takeover', login, lease: lease.name, from });
+  }
+  if (inheritance.adopted !== null) {
+    const { generation } = inheritance.adopted;
+    await audit?.({ event: 'adoption', login, lease: lease.name, generation });
+  }
+  return inheritance;
+};
+
+const consider = async (
+  story: Story,
+  { ask }: Request,
+  source: Pick<Store | StoreLease, 'read'> = story.store,
+): Promise<{ record: Credential; warnings: readonly string[]; decision: Decision }> => {
+  const { store, refreshAt, clock } = story;
+  const stored = await source.read();
+  if (stored === null) {
+    throw new TokenctlError('no_such_login', `there is no login named ${store.login}`, {
+      login: store.login,
+      hint: `tokenctl import ${store.login}`,
+    });
+  }
+  const record = refreshAt === null ? stored.record : { ...stored.record, refreshAt };
+  const renewable = story.refresh !== null && (story.refresh.own || record.refreshToken !== null);
+  const decision = decide(record, ask, { now: clock(), renewable, foreign: false });
+  return { record, warnings: stored.warnings, decision };
+};
+
+/** First pause between two looks at the record, and the longest: a result is noticed within a tenth of a second. */
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 100;
+/** A wait this long is worth telling a person about. */
+const NOTICEABLE_MS = 1_000;
+
+/** Pauses that grow, with jitter so that a herd spreads out, and an end. */
+const createWait = (story: Story, { remainingMs }: Request) => {
+  let pauseMs = FIRST_PAUSE_MS;
+  let waitedMs = 0;
+  let told = false;
+  return async (holder: LeaseName | null): Promise<void> => {
+    const left = remainingMs();
+    if (left <= 0) {
+      throw new TokenctlError(
+        'unavailable',
+        `timed out waiting for ${describeHolder(holder).who}`,
+        {
+          login: story.store.login,
+          hint: describeHolder(holder).hint,
+        },
+      );
+    }
+    const ms = Math.min(left, pauseMs * (0.75 + Math.random() / 2));
+    pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 1.5);
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    waitedMs += ms;
+    if (!told && waitedMs >= NOTICEABLE_MS) {
+      told = true;
+      story.onWait(describeHolder(holder).who);
+    }
+  };
+};

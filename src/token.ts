@@ -1,0 +1,53 @@
+import { type Credential, expiresAtMs } from './credential.ts';
+import type { Secret } from './secret.ts';
+
+/** An access token that may be used now. */
+export interface Token {
+  readonly login: string;
+  /** Prints as `[redacted]`; `accessToken.reveal()` gives the value. */
+  readonly accessToken: Secret;
+  /** RFC 6749 section 7.1: how to present it; usually `Bearer`. */
+  readonly tokenType: string;
+  /** null if the authorization server stated no lifetime. */
+  readonly expiresAt: Date | null;
+  readonly scope: string | null;
+  readonly idToken: Secret | null;
+  /** null if it does not say, or there is none. */
+  readonly idTokenExpiresAt: Date | null;
+  /** What a person should know, one line each, safe to print. */
+  readonly warnings: readonly string[];
+  /** False: the new refresh token could not be saved anywhere, and this access token is all there is. */
+  readonly saved: boolean;
+  /** This very call renewed it. */
+  readonly refreshed: boolean;
+}
+
+/** Only for a record whose access token may be handed out. */
+export const tokenOf = (
+  login: string,
+  record: Credential,
+  {
+    warnings = [],
+    saved = true,
+    refreshed = false,
+  }: Partial<Pick<Token, 'warnings' | 'saved' | 'refreshed'>>,
+): Token => {
+  const { accessToken, tokenType, scope, idToken } = record;
+  if (accessToken === null) {
+    throw new Error('a record without an access token was to be served');
+  }
+  const expiresAt = expiresAtMs(record);
+  return {
+    login,
+    accessToken,
+    tokenType,
+    expiresAt: expiresAt === null ? null : new Date(expiresAt),
+    scope,
+    idToken,
+    idTokenExpiresAt:
+      record.idTokenExpiresAt === null ? null : new Date(record.idTokenExpiresAt * 1000),
+    warnings,
+    saved,
+    refreshed,
+  };
+};
