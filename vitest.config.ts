@@ -1,12 +1,30 @@
 import { defineConfig } from 'vitest/config';
 
+const setupFiles = ['test/support/setup.ts'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/chaos/**'],
-    setupFiles: ['test/support/setup.ts'],
-    // Whole-process tests start dozens of Node processes on whatever cores there are.
-    testTimeout: 120_000,
-    hookTimeout: 60_000,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/e2e/**', 'test/chaos/**'],
+          setupFiles,
+          testTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          setupFiles,
+          testTimeout: 300_000,
+          // Each of these starts dozens of processes: one after the other, and after the rest.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

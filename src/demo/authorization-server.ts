@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type RegisteredClient, registerClients } from './client-authentication.ts';
 import { type Endpoints, serve, type TokenRequestCallback } from './endpoints.ts';
 import type { Fault } from './fault-modes.ts';
@@ -68,6 +69,8 @@ export const startAuthorizationServer = async (
 ): Promise<AuthorizationServer> => {
   const clients = registerClients(options.clients ?? [DEMO_CLIENT]);
   const closing = new AbortController();
+  // One listener for each request that waits, which may be hundreds.
+  setMaxListeners(0, closing.signal);
   const settings = withDefaults(options);
   const log = new RequestLog();
   const families = new TokenFamilies(settings, log.counters);

@@ -58,7 +58,7 @@ const serveTokenRequest = async (
   const { settings, signal } = server;
   const entry = server.log.open();
   response.once('close', () => conclude(entry, response));
-  const form = await readForm(request).catch(() => null);
+  const form = await readForm(request);
   if (form === null) {
     entry.outcome = 'aborted';
     return;
@@ -110,7 +110,7 @@ const serveRevocation = async (
   response: ServerResponse,
 ): Promise<void> => {
   server.counters.revocationRequests += 1;
-  const form = await readForm(request).catch(() => null);
+  const form = await readForm(request);
   if (form === null) {
     return;
   }

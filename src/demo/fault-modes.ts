@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Answer, jsonAnswer, send, writeHead } from './answer.ts';
+import { type Answer, send, writeHead } from './answer.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -40,34 +40,32 @@ export const answerWith = async (
   response: ServerResponse,
   signal: AbortSignal,
 ): Promise<void> => {
-  if (fault === null) {
-    return send(response, await process());
-  }
-  if (fault.kind === 'endless-body') {
-    writeHead(response, { ...jsonAnswer(200, ''), headers: { 'transfer-encoding': 'chunked' } });
-    return stream(endless(), response);
-  }
-  if (!processes(fault)) {
-    return fault.kind === 'hang' || fault.kind === 'reset'
-      ? breakOff(fault, response)
-      : send(response, replacement(fault));
-  }
-  const answer = await process();
-  switch (fault.kind) {
+  switch (fault?.kind) {
+    case undefined:
+      return send(response, await process());
+    case 'status':
+    case 'raw':
+    case 'redirect':
+    case 'html':
+      return send(response, replacement(fault));
+    case 'endless-body':
+      response.writeHead(200, { 'content-type': 'application/json' });
+      return stream(endless(), response);
     case 'rewrite':
-      return send(response, rewritten(answer, fault.edit));
-    case 'slow-body':
+      return send(response, rewritten(await process(), fault.edit));
+    case 'slow-body': {
+      const answer = await process();
       writeHead(response, answer);
       return stream(slowly(answer.body, fault.bytesPerSecond, signal), response);
-    default:
-      return breakOff(fault, response, answer);
+    }
+    case 'hang':
+    case 'reset':
+      return breakOff(fault, processes(fault) ? await process() : null, response);
   }
 };
 
-type Processing = Extract<Fault, { kind: 'hang' | 'reset' | 'rewrite' | 'slow-body' }>;
-
 /** Whether a request is processed in spite of the fault. */
-export const processes = (fault: Fault): fault is Processing =>
+export const processes = (fault: Fault): boolean =>
   fault.kind === 'rewrite' ||
   fault.kind === 'slow-body' ||
   ((fault.kind === 'hang' || fault.kind === 'reset') && fault.after !== 'before-rotation');
@@ -97,15 +95,15 @@ const rewritten = (answer: Answer, edit: (json: Record<string, unknown>) => unkn
 
 const breakOff = (
   fault: Extract<Fault, { kind: 'hang' | 'reset' }>,
+  answer: Answer | null,
   response: ServerResponse,
-  answer?: Answer,
 ): void => {
   const end = () => {
     if (fault.kind === 'reset') {
       response.socket?.resetAndDestroy();
     }
   };
-  if (fault.after === 'half-answer' && answer !== undefined) {
+  if (answer !== null && fault.after === 'half-answer') {
     writeHead(response, answer);
     response.write(answer.body.slice(0, answer.body.length / 2), end);
   } else {
@@ -135,7 +133,7 @@ async function* slowly(
 ): AsyncGenerator<string> {
   const step = Math.max(1, Math.round(bytesPerSecond / 10));
   for (let at = 0; at < body.length; at += step) {
-    yield body.slice(at, at + step);
     await sleep((step / bytesPerSecond) * 1000, undefined, { signal });
+    yield body.slice(at, at + step);
   }
 }

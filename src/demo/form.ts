@@ -9,20 +9,19 @@ const MAX_BODY_BYTES = 65_536;
 /**
  * Reads the parameters of a POST to an OAuth endpoint as RFC 6749 section 3.2 and appendix B say:
  * form-encoded UTF-8 in the body, nothing in the address, nothing twice.
- * A request that breaks the rules gives its refusal; one that breaks off throws.
+ * A request that breaks the rules gives its refusal, one that breaks off gives null.
  */
-export const readForm = async (request: IncomingMessage): Promise<Form | Refusal> => {
-  const body = await readBody(request);
+export const readForm = async (request: IncomingMessage): Promise<Form | Refusal | null> => {
+  const body = await readBody(request).catch(() => null);
+  if (body === null) {
+    return null;
+  }
   try {
-    if (body === null) {
-      // The rest of the body was not read, so the connection is of no further use.
-      throw new Refusal('invalid_request', 'the body is too large', {
-        status: 413,
-        headers: { connection: 'close' },
-      });
-    }
     requirePost(request);
     requireFormEncoding(request);
+    if (body === 'too large') {
+      throw new Refusal('invalid_request', 'the body is too large', { status: 413 });
+    }
     return parseForm(body.toString('latin1'));
   } catch (error) {
     if (error instanceof Refusal) {
@@ -32,19 +31,20 @@ export const readForm = async (request: IncomingMessage): Promise<Form | Refusal
   }
 };
 
-/** The whole body, or null when it is larger than the limit. */
-const readBody = async (request: IncomingMessage): Promise<Buffer | null> => {
+/**
+ * A body over the limit is read to its end all the same: a connection closed on a sender reaches it
+ * as a reset, often before the answer does.
+ */
+const readBody = async (request: IncomingMessage): Promise<Buffer | 'too large'> => {
   const chunks: Buffer[] = [];
   let length = 0;
-  // Leaving the loop early must not destroy the request: the socket still has to carry the answer.
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    length += (chunk as Buffer).length;
-    if (length > MAX_BODY_BYTES) {
-      return null;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length <= MAX_BODY_BYTES) {
+      chunks.push(chunk);
     }
-    chunks.push(chunk as Buffer);
   }
-  return Buffer.concat(chunks);
+  return length <= MAX_BODY_BYTES ? Buffer.concat(chunks) : 'too large';
 };
 
 const requirePost = ({ method }: IncomingMessage): void => {

@@ -72,10 +72,12 @@ export class RequestLog {
   }
 }
 
-/** Notes the end of an exchange; the first word on it counts. */
+/** Notes the end of an exchange. What is sent into a connection that has ended is no answer. */
 export const conclude = (entry: RequestLogEntry, response: ServerResponse): void => {
-  entry.durationMs ??= Date.now() - entry.at;
-  entry.status ??= response.headersSent ? response.statusCode : null;
+  if (entry.durationMs === null) {
+    entry.durationMs = Date.now() - entry.at;
+    entry.status = response.headersSent ? response.statusCode : null;
+  }
 };
 
 const ZERO: Counters = {

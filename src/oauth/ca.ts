@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import * as tls from 'node:tls';
 import { errnoOf, printable } from '../errors.ts';
@@ -16,6 +17,8 @@ export const trustFile = (
     if (!added.includes('-----BEGIN')) {
       return unreadable(file, 'invalid_ca_file', 'it holds no PEM certificate');
     }
+    // Throws on a broken certificate, which createSecureContext would leave out in silence.
+    new X509Certificate(added);
     return { secureContext: tls.createSecureContext({ ca: [...defaultAuthorities(env), added] }) };
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'unknown error';

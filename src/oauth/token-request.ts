@@ -43,7 +43,8 @@ export const buildRefreshRequest = async (
   }
   let request: TokenRequest | undefined;
   await oauth.refreshTokenGrantRequest(
-    { issuer: client.issuer ?? url.origin, token_endpoint: url.href },
+    // The request does not depend on the issuer, but the library wants one.
+    { issuer: url.origin, token_endpoint: url.href },
     { client_id: clientId },
     authentication,
     refreshToken.reveal(),

@@ -1,0 +1,178 @@
+import {
+  DIRECTORY,
+  inLease,
+  LOCK,
+  type LockStep,
+  nameOf,
+  parseStored,
+  RECORD,
+  type Stored,
+  textOf,
+} from './lock-contender.ts';
+import { applyStep, type Disk, type Entry, type Given, type Semantics } from './memory-fs.ts';
+
+/** Everything that processes share: the disk, and an authorization server with single-use refresh tokens. */
+export interface World {
+  readonly disk: Disk;
+  /** Who sent which refresh token, in order. */
+  readonly sends: Readonly<Record<string, readonly number[]>>;
+  /** Rotated tokens that were completely written and have never been the record's. */
+  readonly unsaved: readonly string[];
+}
+
+export type Result = { readonly given: Given } | { readonly errno: string };
+
+export interface Change {
+  readonly world: World;
+  readonly result: Result;
+  readonly violation: string | null;
+}
+
+/** What a step does; several outcomes where the server may decide either way. */
+export const changesOf = (
+  world: World,
+  step: Exclude<LockStep, { op: 'judge' }>,
+  semantics: Semantics,
+): Change[] => {
+  if (step.op === 'post') {
+    return answersTo(world, step);
+  }
+  const applied = applyStep(world.disk, step, semantics);
+  if ('errno' in applied) {
+    return [{ world, result: { errno: applied.errno }, violation: null }];
+  }
+  const { disk, given } = applied;
+  const before = recordOn(world.disk);
+  const after = recordOn(disk);
+  const written = step.op === 'put' ? linkedToken(disk, step.file) : null;
+  const unsaved = [...new Set([...world.unsaved, ...(written === null ? [] : [written])])]
+    .filter((token) => token !== after?.token)
+    .sort();
+  return [
+    {
+      world: { ...world, disk, unsaved },
+      result: { given },
+      violation: before === after ? null : badReplacement(before, after),
+    },
+  ];
+};
+
+/**
+ * A refresh token is good once. Sent again, it is refused, or given another successor (a
+ * provider's grace).
+ */
+const answersTo = (
+  world: World,
+  { token, sender }: Extract<LockStep, { op: 'post' }>,
+): Change[] => {
+  const before = world.sends[token] ?? [];
+  const sent = { ...world, sends: { ...world.sends, [token]: [...before, sender] } };
+  const successor = `t${Number.parseInt(token.slice(1), 10) + 1}${"'".repeat(before.length)}`;
+  const answers = before.length === 0 ? [successor] : [successor, null];
+  return answers.map((given) => ({ world: sent, result: { given }, violation: null }));
+};
+
+const badReplacement = (before: Stored | null, after: Stored | null): string | null => {
+  if (before === null || after === null) {
+    return 'the record is torn or gone';
+  }
+  if (after.generation === before.generation && after.token === before.token) {
+    return after.dead && !before.dead ? null : 'the record was replaced by itself';
+  }
+  if (after.generation !== before.generation + 1 || after.parent !== before.token) {
+    return `the record of ${before.token} was overwritten by ${after.token}, which is no successor`;
+  }
+  return null;
+};
+
+const parsed = new WeakMap<Entry, { stored: Stored | null }>();
+
+/** The record, the same object for the same file entry. */
+export const recordOn = (disk: Disk): Stored | null => {
+  const entry = disk.get(RECORD);
+  return entry === undefined ? null : storedIn(entry);
+};
+
+const storedIn = (entry: Entry): Stored | null => {
+  let known = parsed.get(entry);
+  if (known === undefined) {
+    known = { stored: entry.kind === 'file' ? parseStored(entry.text) : null };
+    parsed.set(entry, known);
+  }
+  return known.stored;
+};
+
+const linkedToken = (disk: Disk, file: string): string | null => {
+  for (const entry of disk.values()) {
+    if (entry.kind === 'file' && entry.file === file) {
+      const stored = storedIn(entry);
+      return stored === null || stored.dead ? null : stored.token;
+    }
+  }
+  return null;
+};
+
+/** Tokens that were written, are on the disk no longer, and live at best in their process's memory. */
+export const tokensAtRisk = ({ disk, unsaved }: World): string[] =>
+  unsaved.filter((token) => ![...disk.values()].some((entry) => storedIn(entry)?.token === token));
+
+/** Equal worlds have equal keys. */
+export const keyOf = ({ disk, sends, unsaved }: World): string =>
+  JSON.stringify([
+    [...disk].sort(([a], [b]) => (a < b ? -1 : 1)),
+    Object.entries(sends).sort(),
+    unsaved,
+  ]);
+
+/** The dead process that some initial states know; no contender has this number. */
+export const DEAD = 8;
+const T1: Stored = { generation: 1, token: 't1', parent: 't0', dead: false };
+const T2: Stored = { generation: 2, token: 't2', parent: 't1', dead: false };
+
+const world = (files: Readonly<Record<string, string | null>>, sent: boolean): World => {
+  const entries: [string, Entry][] = [
+    [DIRECTORY, { kind: 'directory', mtimeMs: 0 }],
+    [RECORD, { kind: 'file', file: RECORD, text: textOf(T1), mtimeMs: 0 }],
+  ];
+  for (const [path, text] of Object.entries(files)) {
+    entries.push([
+      path,
+      text === null
+        ? { kind: 'directory', mtimeMs: 0 }
+        : { kind: 'file', file: path, text, mtimeMs: 0 },
+    ]);
+  }
+  return { disk: new Map(entries), sends: sent ? { t1: [DEAD] } : {}, unsaved: [] };
+};
+
+const dead = nameOf(DEAD, 1);
+const lease = (files: Readonly<Record<string, string>>): Record<string, string | null> => ({
+  [LOCK]: null,
+  [`${LOCK}/${dead}`]: null,
+  [inLease(dead, 'owner.json')]: 'owner',
+  ...Object.fromEntries(Object.entries(files).map(([file, text]) => [inLease(dead, file), text])),
+});
+const SPENT = { 'spent-1-1': '' };
+
+/** Where an exploration may begin: what a predecessor may have left. */
+export const INITIAL_WORLDS: Readonly<Record<string, World>> = {
+  'no lock': world({}, false),
+  'an empty lock directory': world({ [LOCK]: null }, false),
+  "a dead holder's lease, before the gate": world(lease({ 'next.json': 'reserved' }), false),
+  'a dead holder past the gate that had not sent yet': world(
+    lease({ ...SPENT, 'next.json': 'reserved' }),
+    false,
+  ),
+  'a dead holder past the gate that had sent': world(
+    lease({ ...SPENT, 'next.json': 'reserved' }),
+    true,
+  ),
+  'a dead holder with a torn next record': world(
+    lease({ ...SPENT, 'next.json': textOf(T2).slice(0, 20) }),
+    true,
+  ),
+  'a dead holder with a complete next record': {
+    ...world(lease({ ...SPENT, 'next.json': textOf(T2) }), true),
+    unsaved: ['t2'],
+  },
+};

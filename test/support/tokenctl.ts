@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { onTestFinished } from 'vitest';
+
+export interface Result {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Milliseconds from spawn to exit. */
+  readonly ms: number;
+}
+
+export interface RunOptions {
+  readonly input?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+const BIN = resolve(import.meta.dirname, '../../bin/tokenctl.js');
+/** Another Node.js to run the command with, so that one suite covers every supported version. */
+const NODE = process.env.TOKENCTL_TEST_NODE ?? process.execPath;
+
+/** A home of its own for one test, removed afterwards. */
+export const createHome = () => {
+  const directory = mkdtempSync(join(tmpdir(), 'tokenctl-test-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const home = join(directory, 'home');
+  const start = (args: readonly string[], options: RunOptions = {}) =>
+    startTokenctl(args, { ...options, env: { TOKENCTL_HOME: home, ...options.env } });
+  return {
+    home,
+    recordPath: (name: string) => join(home, 'credentials', `${name}.json`),
+    auditPath: join(home, 'audit.jsonl'),
+    start,
+    run: (args: readonly string[], options?: RunOptions) => start(args, options).result,
+    /** The same command, this many times at once. */
+    runMany: (count: number, args: readonly string[], options: RunOptions = {}) =>
+      runMany(count, args, directory, { ...options, env: { TOKENCTL_HOME: home, ...options.env } }),
+  };
+};
+
+export type Home = ReturnType<typeof createHome>;
+
+export const startTokenctl = (args: readonly string[], { input = '', env = {} }: RunOptions) => {
+  const started = performance.now();
+  const child = spawn(NODE, [BIN, ...args], {
+    env: childEnvironment(env),
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+  });
+  child.stdin.on('error', () => {
+    // The command may end before it has read everything.
+  });
+  child.stdin.end(input);
+  const result = new Promise<Result>((done, fail) => {
+    child.on('error', fail);
+    child.on('close', (code, signal) =>
+      done({ code, signal, stdout, stderr, ms: performance.now() - started }),
+    );
+  });
+  return { child, result };
+};
+
+/**
+ * A herd is started by a shell, as scripts do: it forks a hundred times in a fraction of a second,
+ * which this process, busy with the server's side, could not.
+ */
+const HERD = `
+i=0
+while [ "$i" -lt "$COUNT" ]; do
+  i=$((i + 1))
+  { "$@" <"$OUT/in" >"$OUT/$i.out" 2>"$OUT/$i.err"; echo $? >"$OUT/$i.code"; } &
+done
+wait`;
+
+const runMany = async (
+  count: number,
+  args: readonly string[],
+  directory: string,
+  { input = '', env = {} }: RunOptions,
+): Promise<Result[]> => {
+  const out = await mkdtemp(join(directory, 'herd-'));
+  await writeFile(join(out, 'in'), input);
+  const started = performance.now();
+  const shell = spawn('sh', ['-c', HERD, 'sh', NODE, BIN, ...args], {
+    env: childEnvironment({ ...env, OUT: out, COUNT: String(count) }),
+    stdio: 'ignore',
+  });
+  await once(shell, 'close');
+  const ms = performance.now() - started;
+  const read = (index: number, what: string) => readFile(join(out, `${index + 1}.${what}`), 'utf8');
+  return Promise.all(
+    Array.from({ length: count }, async (_, index) => ({
+      code: Number(await read(index, 'code')),
+      signal: null,
+      stdout: await read(index, 'out'),
+      stderr: await read(index, 'err'),
+      ms,
+    })),
+  );
+};
+
+const childEnvironment = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
+  PATH: process.env.PATH,
+  HOME: '/nonexistent',
+  ...env,
+});
