@@ -1,12 +1,14 @@
 // Bundles the command and the library into dist/, split so that a command loads only what it
 // needs: everything reached by a dynamic import() is a chunk of its own.
-import { readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
 
 rmSync(new URL('dist', import.meta.url), { recursive: true, force: true });
-await build({
+const { metafile } = await build({
+  metafile: true,
   absWorkingDir: import.meta.dirname,
   entryPoints: {
     index: 'src/index.ts',
@@ -20,7 +22,7 @@ await build({
   platform: 'node',
   format: 'esm',
   target: 'node20',
-  legalComments: 'external',
+  legalComments: 'none',
   define: { TOKENCTL_VERSION: JSON.stringify(version) },
   // proper-lockfile and what is below it are CommonJS and call require() for Node's own modules.
   banner: {
@@ -28,3 +30,23 @@ await build({
   },
   logLevel: 'warning',
 });
+
+// The bundled libraries' licences ask to be kept with every copy.
+const packages = new Set(
+  Object.keys(metafile.inputs).flatMap((path) => {
+    const [, name] = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path) ?? [];
+    return name === undefined ? [] : [name];
+  }),
+);
+const licences = [...packages].sort().map((name) => {
+  const directory = join(import.meta.dirname, 'node_modules', name);
+  const file = readdirSync(directory).find((entry) => /^licen[cs]e/i.test(entry));
+  if (file === undefined) {
+    throw new Error(`${name} has no licence file to ship`);
+  }
+  return `${name}\n\n${readFileSync(join(directory, file), 'utf8').trim()}\n`;
+});
+writeFileSync(
+  join(import.meta.dirname, 'dist', 'THIRD-PARTY-LICENCES.txt'),
+  licences.join(`\n${'-'.repeat(72)}\n\n`),
+);

@@ -161,7 +161,7 @@ const rejectedAgain = (record: Credential, now: Moment): boolean => {
 };
 
 const sentSinceAsked = (record: Credential, ask: Ask): boolean =>
-  record.obtained === 'refresh' && elapsedMs(ask.asked, record.issued) > 0;
+  record.obtained === 'refresh' && elapsedMs(ask.asked, record.issued) >= 0;
 
 /** A dead login still serves what it has, and says so. */
 const served = ({ state }: Credential): Decision =>

@@ -1,4 +1,5 @@
 import { changeRecord } from './change-record.ts';
+import { DEFAULT_TIMEOUT_MS } from './create-token-manager.ts';
 import type { Credential } from './credential.ts';
 import { TokenctlError } from './errors.ts';
 import { credentialFromImport } from './import-credential.ts';
@@ -15,7 +16,7 @@ import type { Store } from './store/store.ts';
 export const importTokens = async (
   store: Store,
   tokens: unknown,
-  timeoutMs: number,
+  timeoutMs = DEFAULT_TIMEOUT_MS,
 ): Promise<Credential> => {
   const imported = credentialFromImport(tokens, systemClock());
   const saved = await changeRecord(store, timeoutMs, (current) => ({

@@ -1,12 +1,12 @@
 import { createTokenManager, type TokenManager } from '../create-token-manager.ts';
 import { processStart } from '../platform/clock.ts';
-import { fileStore } from '../store/file.ts';
+import { loginStore } from '../store/file.ts';
 import type { Store } from '../store/store.ts';
 import { say } from './io.ts';
 
 /** The login as the command line holds it: waits are said on a terminal only. */
 export const openLogin = (name: string): { store: Store; manager: TokenManager } => {
-  const store = fileStore(name);
+  const store = loginStore(name);
   const manager = createTokenManager({
     store,
     onWait: (holder) => {

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Refusal } from './answer.ts';
-import { type Form, formDecode } from './form.ts';
+import { type Form, formDecode, splitOnce } from './form.ts';
 
 export interface RegisteredClient {
   readonly clientId: string;
@@ -45,11 +45,9 @@ const inHeader = (authorization: string, form: Form): RegisteredClient => {
   }
   const encoded = /^basic +([a-z0-9+/]+={0,2})$/i.exec(authorization)?.[1];
   const credentials = Buffer.from(encoded ?? '', 'base64').toString('latin1');
-  const colon = credentials.indexOf(':');
   // RFC 6749 section 2.3.1: both halves are form-encoded before they are joined.
-  const clientId = formDecode(credentials.slice(0, Math.max(colon, 0)));
-  const clientSecret = formDecode(credentials.slice(colon + 1));
-  if (colon === -1 || clientId === undefined || clientSecret === undefined) {
+  const [clientId, clientSecret] = splitOnce(credentials, ':').map(formDecode);
+  if (encoded === undefined || clientId === undefined || clientSecret === undefined) {
     throw rejected('the Authorization header holds no form-encoded Basic credentials');
   }
   if ((form.get('client_id') ?? clientId) !== clientId) {

@@ -138,12 +138,12 @@ export class TokenFamilies {
 
   /**
    * Makes a new refresh token the live one. A family never has two: a repetition within the grace
-   * period spends the successor that nobody may have received. What was spent stays spent since
-   * then, so that repeating does not prolong the grace.
+   * period spends the successor, which nobody may have received, and not the token that was
+   * repeated, so that repeating does not prolong the grace.
    */
   #succeed(family: Family, generation: number): string {
     if (family.live !== null) {
-      family.live.spentAt ??= Date.now();
+      family.live.spentAt = Date.now();
     }
     const value = randomBytes(32).toString('hex');
     const token: RefreshToken = { family, generation, spentAt: null };

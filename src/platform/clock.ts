@@ -28,9 +28,18 @@ export const systemClock: Clock = () => {
   };
 };
 
-/** Milliseconds from `then` to `now`: by the boot clock on the same boot, else by the wall clock. */
-export const elapsedMs = (then: Moment, now: Moment): number =>
-  uptimeElapsedMs(then, now) ?? now.epochMs - then.epochMs;
+/** The boot clock ticks in 10 ms; two moments on it may be this far from what the wall clock says without a step. */
+const AGREEMENT_MS = 20;
+
+/**
+ * Milliseconds from `then` to `now`: by the boot clock on the same boot, else by the wall clock.
+ * Where the two agree the wall clock gives the number, for it is the finer one.
+ */
+export const elapsedMs = (then: Moment, now: Moment): number => {
+  const byWall = now.epochMs - then.epochMs;
+  const byUptime = uptimeElapsedMs(then, now);
+  return byUptime === null || Math.abs(byUptime - byWall) <= AGREEMENT_MS ? byWall : byUptime;
+};
 
 /** Milliseconds from `then` to `now` by the clock that cannot be stepped; null on another boot. */
 export const uptimeElapsedMs = (then: Moment, now: Moment): number | null =>

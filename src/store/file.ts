@@ -26,8 +26,13 @@ export const fileStore = (pathOrName: string, env: NodeJS.ProcessEnv = process.e
     const name = path.slice(path.lastIndexOf(sep) + 1).replace(/\.json$/, '');
     return openFileStore(path, name);
   }
+  return loginStore(pathOrName, env);
+};
+
+/** The login of this name where the `tokenctl` command keeps it; never a path. */
+export const loginStore = (name: string, env: NodeJS.ProcessEnv = process.env): Store => {
+  const login = requireLoginName(name);
   const paths = findPaths(env);
-  const login = requireLoginName(pathOrName);
   return openFileStore(join(paths.credentials, `${login}.json`), login, fileAudit(paths.audit));
 };
 

@@ -148,7 +148,10 @@ export class Model {
       this.#effects.set(key, effects);
     }
     return step.op === 'post'
-      ? effects.map((effect) => ({ ...effect, violation: this.#badSending(state, step.token) }))
+      ? effects.map((effect) => ({
+          ...effect,
+          violation: effect.violation ?? this.#badSending(state, step.token),
+        }))
       : effects;
   }
 
@@ -158,7 +161,7 @@ export class Model {
 
   /** A refresh token may go out a second time if its sender is dead, and a third time never. */
   #badSending({ world, nodes }: State, token: string): string | null {
-    const before = this.worlds.at(world).sends[token] ?? [];
+    const before = this.worlds.at(world).senders;
     if (before.some((sender) => sender !== DEAD && nodes[sender] !== CRASHED)) {
       return `${token} was sent again while its first sender lives`;
     }

@@ -14,8 +14,8 @@ import { applyStep, type Disk, type Entry, type Given, type Semantics } from './
 /** Everything that processes share: the disk, and an authorization server with single-use refresh tokens. */
 export interface World {
   readonly disk: Disk;
-  /** Who sent which refresh token, in order. */
-  readonly sends: Readonly<Record<string, readonly number[]>>;
+  /** Who sent the record's refresh token, in order. Nobody may send any other. */
+  readonly senders: readonly number[];
   /** Rotated tokens that were completely written and have never been the record's. */
   readonly unsaved: readonly string[];
 }
@@ -44,13 +44,14 @@ export const changesOf = (
   const { disk, given } = applied;
   const before = recordOn(world.disk);
   const after = recordOn(disk);
-  const written = step.op === 'put' ? linkedToken(disk, step.file) : null;
+  const written = step.op === 'put' ? tokenIn(disk, world.disk) : null;
   const unsaved = [...new Set([...world.unsaved, ...(written === null ? [] : [written])])]
     .filter((token) => token !== after?.token)
     .sort();
+  const senders = before?.token === after?.token ? world.senders : [];
   return [
     {
-      world: { ...world, disk, unsaved },
+      world: { disk, unsaved, senders },
       result: { given },
       violation: before === after ? null : badReplacement(before, after),
     },
@@ -65,11 +66,15 @@ const answersTo = (
   world: World,
   { token, sender }: Extract<LockStep, { op: 'post' }>,
 ): Change[] => {
-  const before = world.sends[token] ?? [];
-  const sent = { ...world, sends: { ...world.sends, [token]: [...before, sender] } };
-  const successor = `t${Number.parseInt(token.slice(1), 10) + 1}${"'".repeat(before.length)}`;
-  const answers = before.length === 0 ? [successor] : [successor, null];
-  return answers.map((given) => ({ world: sent, result: { given }, violation: null }));
+  const again = world.senders.length;
+  const successor = `t${Number.parseInt(token.slice(1), 10) + 1}${"'".repeat(again)}`;
+  const violation =
+    token === recordOn(world.disk)?.token ? null : `${token} was sent after it was replaced`;
+  return (again === 0 ? [successor] : [successor, null]).map((given) => ({
+    world: { ...world, senders: [...world.senders, sender] },
+    result: { given },
+    violation,
+  }));
 };
 
 const badReplacement = (before: Stored | null, after: Stored | null): string | null => {
@@ -102,9 +107,10 @@ const storedIn = (entry: Entry): Stored | null => {
   return known.stored;
 };
 
-const linkedToken = (disk: Disk, file: string): string | null => {
-  for (const entry of disk.values()) {
-    if (entry.kind === 'file' && entry.file === file) {
+/** The token of the next record that the last step completed, if it has a name by which it can be found. */
+const tokenIn = (disk: Disk, before: Disk): string | null => {
+  for (const [path, entry] of disk) {
+    if (before.get(path) !== entry) {
       const stored = storedIn(entry);
       return stored === null || stored.dead ? null : stored.token;
     }
@@ -132,17 +138,17 @@ const T2: Stored = { generation: 2, token: 't2', parent: 't1', dead: false };
 const world = (files: Readonly<Record<string, string | null>>, sent: boolean): World => {
   const entries: [string, Entry][] = [
     [DIRECTORY, { kind: 'directory', mtimeMs: 0 }],
-    [RECORD, { kind: 'file', file: RECORD, text: textOf(T1), mtimeMs: 0 }],
+    [RECORD, { kind: 'file', open: null, text: textOf(T1), mtimeMs: 0 }],
   ];
   for (const [path, text] of Object.entries(files)) {
     entries.push([
       path,
       text === null
         ? { kind: 'directory', mtimeMs: 0 }
-        : { kind: 'file', file: path, text, mtimeMs: 0 },
+        : { kind: 'file', open: null, text, mtimeMs: 0 },
     ]);
   }
-  return { disk: new Map(entries), sends: sent ? { t1: [DEAD] } : {}, unsaved: [] };
+  return { disk: new Map(entries), senders: sent ? [DEAD] : [], unsaved: [] };
 };
 
 const dead = nameOf(DEAD, 1);

@@ -11,9 +11,9 @@ import type { FileSystem } from '../../src/platform/fs.ts';
  */
 export const memoryFileSystem = (perform: Perform): FileSystem => {
   const create = async (path: string, text: string) => {
-    const file = await perform({ op: 'create', path });
+    const file = await perform({ op: 'create', path, stayOpen: text !== '' });
     if (text !== '') {
-      await perform({ op: 'put', file: file as string, text });
+      await perform({ op: 'put', file: file as string, text, close: true });
     }
   };
   const nothing = async (step: Step): Promise<void> => {
@@ -29,8 +29,8 @@ export const memoryFileSystem = (perform: Perform): FileSystem => {
     createDurable: create,
     overwrite: async (path, text) => {
       const file = (await perform({ op: 'open', path })) as string;
-      await perform({ op: 'put', file, text: tear(text) });
-      await perform({ op: 'put', file, text });
+      await perform({ op: 'put', file, text: tear(text), close: false });
+      await perform({ op: 'put', file, text, close: true });
     },
     readText: async (path, maxBytes) => (await perform({ op: 'read', path, maxBytes })) as string,
     mtimeMs: async (path) => (await perform({ op: 'mtime', path })) as number,
@@ -45,10 +45,11 @@ const tear = (text: string): string => text.slice(0, text.length / 2);
 
 export type Step =
   | { readonly op: 'mkdir' | 'readdir' | 'rmdir' | 'unlink' | 'mtime'; readonly path: string }
-  /** An empty file that was not there before (O_EXCL); gives the file, for `put`. */
-  | { readonly op: 'create' | 'open'; readonly path: string }
+  /** An empty file that was not there before (O_EXCL); gives what `put` needs. */
+  | { readonly op: 'create'; readonly path: string; readonly stayOpen: boolean }
+  | { readonly op: 'open'; readonly path: string }
   /** Into an open file, whatever its name is by now, or if it has none any more. */
-  | { readonly op: 'put'; readonly file: string; readonly text: string }
+  | { readonly op: 'put'; readonly file: string; readonly text: string; readonly close: boolean }
   | { readonly op: 'read'; readonly path: string; readonly maxBytes: number }
   | { readonly op: 'touch'; readonly path: string; readonly mtimeMs: number }
   | { readonly op: 'rename'; readonly from: string; readonly to: string };
@@ -76,6 +77,8 @@ export type Applied = { readonly disk: Disk; readonly given: Given } | { readonl
 /** The clock of this file system stands still. */
 const NOW_MS = 1;
 const DIRECTORY: Entry = { kind: 'directory', mtimeMs: NOW_MS };
+type FileEntry = Extract<Entry, { kind: 'file' }>;
+const EMPTY: FileEntry = { kind: 'file', open: null, text: '', mtimeMs: NOW_MS };
 
 /** Performs every step at once, on one disk that all share, after `gate` lets it pass. */
 export const onDisk = (
@@ -107,7 +110,7 @@ export const systemError = (errno: string): Error =>
 
 export const applyStep = (disk: Disk, step: Step, semantics: Semantics = 'posix'): Applied => {
   if (step.op === 'put') {
-    return put(disk, step.file, step.text);
+    return put(disk, step);
   }
   if (step.op === 'rename') {
     return rename(disk, posix(step.from), posix(step.to), semantics);
@@ -119,7 +122,12 @@ export const applyStep = (disk: Disk, step: Step, semantics: Semantics = 'posix'
   }
   const entry = path === '/' ? DIRECTORY : disk.get(path);
   if (step.op === 'mkdir' || step.op === 'create') {
-    return entry === undefined ? add(disk, path, step.op) : { errno: 'EEXIST' };
+    if (entry !== undefined) {
+      return { errno: 'EEXIST' };
+    }
+    return step.op === 'mkdir'
+      ? { disk: withEntry(disk, path, DIRECTORY), given: null }
+      : open(disk, path, EMPTY, step.stayOpen);
   }
   if (entry === undefined) {
     return { errno: 'ENOENT' };
@@ -137,7 +145,7 @@ export const applyStep = (disk: Disk, step: Step, semantics: Semantics = 'posix'
         ? without(disk, path)
         : { errno: semantics === 'windows' ? 'EPERM' : 'EISDIR' };
     case 'open':
-      return entry.kind === 'file' ? { disk, given: entry.file } : { errno: 'EISDIR' };
+      return entry.kind === 'file' ? open(disk, path, entry, true) : { errno: 'EISDIR' };
     case 'read':
       return entry.kind === 'file' && entry.text.length <= step.maxBytes
         ? { disk, given: entry.text }
@@ -187,30 +195,27 @@ const rename = (disk: Disk, from: string, to: string, semantics: Semantics): App
   return { disk: renamed, given: null };
 };
 
-const put = (disk: Disk, file: string, text: string): Applied => {
+const put = (disk: Disk, { file, text, close }: Extract<Step, { op: 'put' }>): Applied => {
   for (const [path, entry] of disk) {
-    if (entry.kind === 'file' && entry.file === file) {
-      return { disk: withEntry(disk, path, { ...entry, text, mtimeMs: NOW_MS }), given: null };
+    if (entry.kind === 'file' && entry.open === file) {
+      const filled = { ...entry, text, mtimeMs: NOW_MS, open: close ? null : file };
+      return { disk: withEntry(disk, path, filled), given: null };
     }
   }
   // Unlinked while it was open: written, and never seen by anybody.
   return { disk, given: null };
 };
 
-const add = (disk: Disk, path: string, op: 'mkdir' | 'create'): Applied => {
-  if (op === 'mkdir') {
-    return { disk: withEntry(disk, path, DIRECTORY), given: null };
+const open = (disk: Disk, path: string, entry: FileEntry, stayOpen: boolean): Applied => {
+  if (!stayOpen || entry.open !== null) {
+    return { disk: withEntry(disk, path, entry), given: entry.open };
   }
-  const inUse = new Set(
-    [...disk.values()].map((entry) => (entry.kind === 'file' ? entry.file : '')),
-  );
-  let file = path;
-  while (inUse.has(file)) {
-    // Named after where it was made, so that equal disks are equal however they came about.
-    file += "'";
+  // Named after where it was opened, so that equal disks are equal however they came about.
+  let name = path;
+  while ([...disk.values()].some((other) => other.kind === 'file' && other.open === name)) {
+    name += "'";
   }
-  const entry: Entry = { kind: 'file', file, text: '', mtimeMs: NOW_MS };
-  return { disk: withEntry(disk, path, entry), given: file };
+  return { disk: withEntry(disk, path, { ...entry, open: name }), given: name };
 };
 
 /** Why a path cannot be reached: something above it is missing, or is a file. */

@@ -3,7 +3,7 @@ import { type Credential, expiresAtMs, freshness } from '../../credential.ts';
 import { TokenctlError } from '../../errors.ts';
 import { findPaths } from '../../paths.ts';
 import { systemClock } from '../../platform/clock.ts';
-import { fileStore, listLogins } from '../../store/file.ts';
+import { listLogins, loginStore } from '../../store/file.ts';
 import { formatDuration } from '../duration.ts';
 import { print, say, wantsColor } from '../io.ts';
 import { reportWarnings } from '../report.ts';
@@ -45,7 +45,7 @@ const run = async (name: string | undefined, { json }: { json?: true }): Promise
 
 const describe = async (login: string, mustExist: boolean): Promise<Line> => {
   try {
-    const stored = await fileStore(login).read();
+    const stored = await loginStore(login).read();
     if (stored === null) {
       throw new TokenctlError('no_such_login', `there is no login named ${login}`, {
         login,
