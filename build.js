@@ -41,10 +41,12 @@ const packages = new Set(
 const licences = [...packages].sort().map((name) => {
   const directory = join(import.meta.dirname, 'node_modules', name);
   const file = readdirSync(directory).find((entry) => /^licen[cs]e/i.test(entry));
-  if (file === undefined) {
-    throw new Error(`${name} has no licence file to ship`);
-  }
-  return `${name}\n\n${readFileSync(join(directory, file), 'utf8').trim()}\n`;
+  const { license, author } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
+  const text =
+    file === undefined
+      ? `${license}, by ${author?.name ?? author} (no licence file in the package)`
+      : readFileSync(join(directory, file), 'utf8').trim();
+  return `${name}\n\n${text}\n`;
 });
 writeFileSync(
   join(import.meta.dirname, 'dist', 'THIRD-PARTY-LICENCES.txt'),

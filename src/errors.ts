@@ -56,7 +56,7 @@ export const errnoOf = (error: unknown): string | undefined => {
  */
 export const printable = (text: string, maxLength = 200): string => {
   const flat = text
-    .replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]+/g, ' ')
+    .replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+/g, ' ')
     .trim();
   return flat.length > maxLength ? `${flat.slice(0, maxLength)}…` : flat;
 };
