@@ -122,8 +122,8 @@ const CLOCK_TOLERANCE_MS = 60_000;
 export type Freshness = 'fresh' | 'window' | 'expired';
 
 /**
- * Where the access token stands in its lifetime. The two clocks of a {@link Moment} must agree:
- * whichever says less is believed, so that a stepped clock costs one early refresh and no more.
+ * Where the access token stands in its lifetime. The older of the ages that the two clocks of a
+ * {@link Moment} give is believed, so that a stepped clock costs one early refresh and no more.
  */
 export const freshness = (record: Credential, now: Moment): Freshness => {
   if (record.accessToken === null) {
@@ -136,8 +136,7 @@ export const freshness = (record: Credential, now: Moment): Freshness => {
   if (age >= deadlineMs(record)) {
     return 'expired';
   }
-  const steppedBack = now.epochMs < record.issued.epochMs - CLOCK_TOLERANCE_MS;
-  return age >= proactiveMs(record) || steppedBack ? 'window' : 'fresh';
+  return age >= proactiveMs(record) || isSteppedBack(record, now) ? 'window' : 'fresh';
 };
 
 /** Milliseconds until the access token expires, without skew; null if no lifetime was stated. */
@@ -145,10 +144,12 @@ export const remainingMs = (record: Credential, now: Moment): number | null =>
   record.lifetime === null ? null : record.lifetime * 1000 - ageMs(record, now);
 
 /** The older of the two ages that the clocks give. */
-const ageMs = ({ issued }: Credential, now: Moment): number => {
-  const byWall = now.epochMs - issued.epochMs;
-  return Math.max(byWall, uptimeElapsedMs(issued, now) ?? byWall);
-};
+const ageMs = ({ issued }: Credential, now: Moment): number =>
+  Math.max(0, now.epochMs - issued.epochMs, uptimeElapsedMs(issued, now) ?? 0);
+
+/** The wall clock was stepped back, and there is no boot clock to tell the age instead. */
+const isSteppedBack = ({ issued }: Credential, now: Moment): boolean =>
+  uptimeElapsedMs(issued, now) === null && now.epochMs < issued.epochMs - CLOCK_TOLERANCE_MS;
 
 const skewMs = (lifetimeMs: number): number => Math.min(MAX_SKEW_MS, lifetimeMs * SKEW_FRACTION);
 

@@ -167,7 +167,7 @@ const sentSinceAsked = (record: Credential, ask: Ask): boolean =>
 const served = ({ state }: Credential): Decision =>
   serve(state.kind === 'dead' ? `login required soon: ${state.reason}` : null);
 
-const unrenewable = (wanted: Refresh, noRefresh: boolean): Decision => {
+const unrenewable = (wanted: Refresh, noRefresh: boolean): Settled => {
   if (wanted.onFailure === 'serve') {
     return serve(null);
   }

@@ -202,6 +202,15 @@ const plainFreshness = (record: Credential): unknown => {
   };
 };
 
+/**
+ * The text without what follows its checksum. A record is written over a longer reservation and cut
+ * to size afterwards: a writer that dies in between leaves it complete, with rubbish behind it.
+ */
+export const withoutRemainder = (text: string): string => {
+  const end = /^"checksum":"[0-9a-f]{64}"\}\n/m.exec(text);
+  return end === null ? text : text.slice(0, end.index + end[0].length);
+};
+
 const checksum = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 const momentToJson = (moment: Moment | null): unknown =>

@@ -9,6 +9,8 @@ export interface Tried extends Try {
   readonly outcome: RefreshOutcome;
   /** Requests sent, or tried to send. */
   readonly requests: number;
+  /** Signals are held since the request that brought this: to be called once the outcome is safe. */
+  readonly resume: () => void;
 }
 
 /** Name, TCP, proxy and TLS; while the old token still works nobody waits that long for them. */
@@ -38,7 +40,9 @@ export const send = async (
   let unanswered = sentUnanswered(record, deaths);
   for (let requests = 1; ; requests += 1) {
     const nth = unanswered + 1;
+    const resume = story.holdSignals();
     if ((await lease.gate(record.generation, nth)) === 'lost') {
+      resume();
       return 'lost';
     }
     const sent = story.clock();
@@ -57,8 +61,13 @@ export const send = async (
     const mayRetry = requests === 1 && !proactive && !refresh.own;
     const pauseMs = mayRetry ? retryPauseMs(outcome, decision.reason) : null;
     if (pauseMs === null || pauseMs + QUICK_ANSWER_MS > request.remainingMs()) {
-      return { id, lease: lease.name, sent, ended: story.clock(), unanswered, outcome, requests };
+      return {
+        ...{ id, lease: lease.name, sent, ended: story.clock() },
+        ...{ unanswered, outcome, requests, resume },
+      };
     }
+    // Nothing is at stake while we pause.
+    resume();
     await sleep(pauseMs);
   }
 };

@@ -41,24 +41,23 @@ export const spend = async (
   if (refused !== null) {
     return refused === 'lost' ? 'again' : refused;
   }
-  const resume = story.holdSignals();
+  const tried =
+    deaths > MAX_DEATHS && !request.ask.force
+      ? diedTwice(story, lease)
+      : await send(story, request, stake, refresh);
+  if (tried === 'lost') {
+    return 'again';
+  }
   try {
-    const tried =
-      deaths > MAX_DEATHS && !request.ask.force
-        ? diedTwice(story, lease)
-        : await send(story, request, stake, refresh);
-    if (tried === 'lost') {
-      return 'again';
-    }
     const result =
       tried.outcome.kind === 'granted'
         ? await keep(story, stake, tried, tried.outcome)
         : await noteFailure(story, stake, tried, tried.outcome);
-    return typeof result === 'string' || 'accessToken' in result
+    return result === 'again' || 'accessToken' in result
       ? result
       : settle(story, record, afterFailure(decision, result), []);
   } finally {
-    resume();
+    tried.resume();
   }
 };
 
@@ -209,6 +208,7 @@ const diedTwice = ({ clock }: Story, { name }: StoreLease): Tried => ({
   ended: clock(),
   unanswered: MAX_DEATHS + 1,
   requests: 0,
+  resume: () => {},
   outcome: {
     kind: 'rejected',
     verdict: 'dead',

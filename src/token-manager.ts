@@ -1,11 +1,11 @@
 import type { Credential } from './credential.ts';
 import { type Decision, decide } from './decide.ts';
 import { TokenctlError } from './errors.ts';
-import { createJudge } from './lock/judge.ts';
+import { createJudge, type Judge } from './lock/judge.ts';
 import type { LeaseName } from './lock/lease-name.ts';
 import { describeHolder } from './messages.ts';
 import { spend } from './spend.ts';
-import type { Store, StoreLease } from './store/store.ts';
+import type { LeaseAttempt, Store, StoreLease } from './store/store.ts';
 import { type Request, type Story, settle } from './story.ts';
 import { type Token, tokenOf } from './token.ts';
 
@@ -24,7 +24,13 @@ export const getToken = async (story: Story, request: Request): Promise<Token> =
     if (decision.kind !== 'refresh') {
       return settle(story, record, decision, warnings);
     }
-    const turn = await story.store.tryLease(judge);
+    const turn = await tryLease(story, judge);
+    if (turn instanceof TokenctlError) {
+      if (decision.onFailure === 'fail') {
+        throw turn;
+      }
+      return tokenOf(story.store.login, record, { warnings: [...warnings, turn.message] });
+    }
     if (turn.kind === 'held') {
       const token = await holdLease(story, request, turn.lease, lost);
       if (token !== 'again') {
@@ -34,6 +40,18 @@ export const getToken = async (story: Story, request: Request): Promise<Token> =
       return tokenOf(story.store.login, record, { warnings });
     }
     await wait(turn.kind === 'busy' ? turn.holder : null);
+  }
+};
+
+/** A lock that cannot be had at all (a read-only home) is no reason to withhold a token that still works. */
+const tryLease = async ({ store }: Story, judge: Judge): Promise<LeaseAttempt | TokenctlError> => {
+  try {
+    return await store.tryLease(judge);
+  } catch (error) {
+    if (error instanceof TokenctlError) {
+      return error;
+    }
+    throw error;
   }
 };
 

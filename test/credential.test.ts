@@ -12,9 +12,17 @@ import {
   type TokenResponse,
   tokenHash,
 } from '../src/credential.ts';
-import { type Moment, later } from '../src/platform/clock.ts';
+import { later, type Moment } from '../src/platform/clock.ts';
 import { Secret } from '../src/secret.ts';
-import { afterAttempt, at, BOOT, credentialOf, credentials, moments, START } from './support/records.ts';
+import {
+  afterAttempt,
+  at,
+  BOOT,
+  credentialOf,
+  credentials,
+  moments,
+  START,
+} from './support/records.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -164,10 +172,14 @@ describe('a stepped clock (INCIDENTS 18)', () => {
       reboot: fc.boolean(),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 5 }), fc.integer({ min: 2, max: 7200 }), (steps, lifetime) => {
-        const early = earlyRefreshes(steps, lifetime, nameless);
-        expect(early).toBeLessThanOrEqual(steps.length);
-      }),
+      fc.property(
+        fc.array(step, { maxLength: 5 }),
+        fc.integer({ min: 2, max: 7200 }),
+        (steps, lifetime) => {
+          const early = earlyRefreshes(steps, lifetime, nameless);
+          expect(early).toBeLessThanOrEqual(steps.length);
+        },
+      ),
     );
   });
 });

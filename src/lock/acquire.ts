@@ -52,7 +52,15 @@ export const tryAcquire = async (
       continue;
     }
     if (!isPrepared) {
-      await prepare(fs, prepared, name, ownerText);
+      const made = await attempt(() => prepare(fs, prepared, name, ownerText));
+      if (made !== 'done') {
+        await removeTree(fs, prepared);
+        // A holder that cannot see us took us for dead and swept it up: start over.
+        if (made === 'ENOENT' && round + 1 < MAX_ROUNDS) {
+          continue;
+        }
+        throw Object.assign(new Error(`cannot create the lock (${made})`), { code: made });
+      }
       isPrepared = true;
     }
     const renamed = await attempt(() => fs.rename(prepared, lockPath));

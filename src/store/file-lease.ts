@@ -13,6 +13,7 @@ import {
   parseRecord,
   requireRecord,
   serialiseRecord,
+  withoutRemainder,
 } from '../record-format.ts';
 import { readCredentialFile } from './location.ts';
 import type { Inheritance, Stored, StoreLease } from './store.ts';
@@ -123,22 +124,25 @@ const adopt = async (
   found: readonly Remains[],
   current: ParsedRecord | null,
 ): Promise<Credential | null> => {
-  let best: { path: string; record: Credential } | null = null;
+  let best: (CompleteNext & { path: string }) | null = null;
   for (const { nextPath } of found) {
-    const next = nextPath === null ? null : await completeRecord(place, nextPath);
-    if (next === null || nextPath === null || !succeeds(next, current)) {
+    const next = nextPath === null ? null : await completeNext(place, nextPath);
+    if (next === null || nextPath === null || !succeeds(next.parsed, current)) {
       continue;
     }
-    if (best === null || next.record.generation > best.record.generation) {
-      best = { path: nextPath, record: next.record };
+    if (best === null || next.parsed.record.generation > best.parsed.record.generation) {
+      best = { ...next, path: nextPath };
     }
   }
   if (best === null) {
     return null;
   }
+  if (best.remainder) {
+    await place.fs.overwrite(best.path, best.text);
+  }
   await place.fs.rename(best.path, recordPath);
   await place.fs.syncDirectory(directory);
-  return best.record;
+  return best.parsed.record;
 };
 
 /** Whether `next` is the successor of what is stored now, and not of something that was replaced since. */
@@ -160,10 +164,21 @@ const sentUnanswered = ({ spent, name }: Remains, current: Credential | null): b
   current.lastAttempt?.lease !== name &&
   spent.some(({ generation }) => generation === current.generation);
 
-const completeRecord = async ({ fs }: LockPlace, path: string): Promise<CompleteRecord | null> => {
+interface CompleteNext {
+  readonly parsed: CompleteRecord;
+  readonly text: string;
+  /** Something of the reservation is still behind it. */
+  readonly remainder: boolean;
+}
+
+const completeNext = async ({ fs }: LockPlace, path: string): Promise<CompleteNext | null> => {
   try {
-    const parsed = parseRecord(await fs.readText(path, MAX_RECORD_BYTES));
-    return parsed.kind === 'record' && parsed.complete ? parsed : null;
+    const all = await fs.readText(path, MAX_RECORD_BYTES);
+    const text = withoutRemainder(all);
+    const parsed = parseRecord(text);
+    return parsed.kind === 'record' && parsed.complete
+      ? { parsed, text, remainder: text !== all }
+      : null;
   } catch {
     return null;
   }

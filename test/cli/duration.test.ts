@@ -36,14 +36,17 @@ describe('parseDuration', () => {
 
   it('gives a whole, finite number of milliseconds or a usage error for any text', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...'0189smhd') })), (text) => {
-        try {
-          const ms = parseDuration(text, '--timeout');
-          expect(Number.isSafeInteger(ms) && ms >= 0).toBe(true);
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'usage' });
-        }
-      }),
+      fc.property(
+        fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...'0189smhd') })),
+        (text) => {
+          try {
+            const ms = parseDuration(text, '--timeout');
+            expect(Number.isSafeInteger(ms) && ms >= 0).toBe(true);
+          } catch (error) {
+            expect(error).toMatchObject({ code: 'usage' });
+          }
+        },
+      ),
       { numRuns: 2000 },
     );
   });

@@ -28,7 +28,7 @@ export const runPhase = async (
     case 'inherit':
       return inherit(state, contest);
     case 'reserve':
-      return reserve(state, contest);
+      return reserve(state, contest, variant);
     case 'gate':
       return gate(state, contest);
     case 'post':
@@ -39,7 +39,7 @@ export const runPhase = async (
       return commit(state, contest);
     case 'release':
       await variant.release(contest.lease, contest.place);
-      return { ...fresh(state), phase: state.after };
+      return state.after === 'done' ? DONE : { ...fresh(state), phase: 'ask' };
     case 'done':
       return state;
   }
@@ -57,13 +57,14 @@ export interface Contender {
   /** Its holdings that were lost past the gate. */
   readonly lost: readonly LeaseName[];
   /** What came of a refresh token that was spent, while it is not saved yet. */
-  readonly kept: { readonly next: Stored; readonly spent: string } | null;
+  readonly kept: { readonly next: Stored; readonly spent: string; readonly nth: number } | null;
   /** The record that this holding is about, and how often its refresh token was sent by others. */
   readonly record: Stored | null;
   readonly deaths: number;
   /** What comes after the release. */
   readonly after: 'ask' | 'done';
-  readonly outcome: string | null;
+  /** Why it ends without a fresh token. */
+  readonly outcome: 'in flight' | 'spent twice' | null;
 }
 
 export type Phase =
@@ -102,12 +103,15 @@ export interface Variant {
     perform: PerformLockStep,
   ) => Promise<Acquisition>;
   readonly release: (lease: Lease, place: LockPlace) => Promise<void>;
+  /** Whether a result that is saved under a second lease passes that lease's gate first. */
+  readonly recommit: 'gated' | 'ungated';
 }
 
 /** The lock as it is. */
 export const REAL: Variant = {
   acquire: (place, name) => tryAcquire(place, name, 'owner'),
   release: (lease) => lease.release(),
+  recommit: 'gated',
 };
 
 export const DIRECTORY = '/data';
@@ -127,6 +131,9 @@ export const newContender = (id: number, expired: number, rounds: number): Conte
   after: 'done',
   outcome: null,
 });
+
+/** All processes that have ended are alike. */
+const DONE: Contender = { ...newContender(-1, 0, 0), phase: 'done' };
 
 /** Of process `id`, as its `nth` holding: a real lease name with the process id 1 higher. */
 export const nameOf = (id: number, nth: number): LeaseName =>
@@ -174,7 +181,7 @@ const fresh = (state: Contender): Contender => ({
 const ask = async (state: Contender, { place }: Contest): Promise<Contender> => {
   const record = await readRecord(place);
   if (state.kept === null ? isFresh(state, record) : record.token !== state.kept.spent) {
-    return nextRound(state, record, 'fresh');
+    return nextRound(state, record);
   }
   return { ...state, phase: 'acquire', holdings: state.holdings + 1 };
 };
@@ -182,10 +189,17 @@ const ask = async (state: Contender, { place }: Contest): Promise<Contender> => 
 const isFresh = (state: Contender, record: Stored): boolean =>
   record.dead || record.generation > state.expired;
 
-const nextRound = (state: Contender, record: Stored, outcome: string): Contender =>
+const nextRound = (state: Contender, record: Stored): Contender =>
   state.rounds > 1 && !record.dead
-    ? { ...state, phase: 'ask', rounds: state.rounds - 1, expired: state.expired + 1, kept: null }
-    : { ...fresh(state), phase: 'done', rounds: 0, kept: null, outcome };
+    ? {
+        ...fresh(state),
+        phase: 'ask',
+        rounds: state.rounds - 1,
+        expired: state.expired + 1,
+        kept: null,
+        lost: [],
+      }
+    : DONE;
 
 const acquire = async (
   state: Contender,
@@ -204,7 +218,11 @@ const acquire = async (
   }
 };
 
-const release = (state: Contender, after: 'ask' | 'done', outcome: string | null): Contender => ({
+const release = (
+  state: Contender,
+  after: Contender['after'],
+  outcome: Contender['outcome'],
+): Contender => ({
   ...fresh(state),
   phase: 'release',
   after,
@@ -223,12 +241,13 @@ const inherit = async (state: Contender, { place, lease }: Contest): Promise<Con
   let inFlight = false;
   let deaths = 0;
   for (const remains of found) {
-    if (!remains.spent.some(({ generation }) => generation === current.generation)) {
+    const sent = remains.spent.filter(({ generation }) => generation === current.generation);
+    if (sent.length === 0) {
       await removeRemains(place, remains);
     } else if (remains.owner === 'alive') {
       inFlight = true;
     } else {
-      deaths += 1;
+      deaths = Math.max(deaths, ...sent.map(({ nth }) => nth));
     }
   }
   const record = await readRecord(place);
@@ -274,17 +293,26 @@ const adopt = async (
   return null;
 };
 
-const reserve = async (state: Contender, { lease }: Contest): Promise<Contender> => {
+const reserve = async (
+  state: Contender,
+  { lease }: Contest,
+  { recommit }: Variant,
+): Promise<Contender> => {
   if ((await lease.reserve('reserved')) === 'lost') {
     return release(state, 'ask', null);
   }
-  return { ...state, phase: state.kept === null ? 'gate' : 'write' };
+  return { ...state, phase: state.kept !== null && recommit === 'ungated' ? 'write' : 'gate' };
 };
 
-const gate = async (state: Contender, { lease }: Contest): Promise<Contender> =>
-  (await lease.gate(current(state).generation, state.deaths + 1)) === 'lost'
-    ? release(state, 'ask', null)
-    : { ...state, phase: 'post' };
+const gate = async (state: Contender, { lease }: Contest): Promise<Contender> => {
+  const { record, kept, deaths } = state;
+  const generation = record?.generation ?? 0;
+  if ((await lease.gate(generation, kept?.nth ?? deaths + 1)) === 'lost') {
+    return release(state, 'ask', null);
+  }
+  // What was paid for is only to be saved.
+  return { ...state, phase: kept === null ? 'post' : 'write' };
+};
 
 const post = async (state: Contender, { perform }: Contest): Promise<Contender> => {
   const record = current(state);
@@ -298,7 +326,7 @@ const post = async (state: Contender, { perform }: Contest): Promise<Contender> 
           parent: record.token,
           dead: false,
         };
-  return { ...state, phase: 'write', kept: { next, spent: record.token } };
+  return { ...state, phase: 'write', kept: { next, spent: record.token, nth: state.deaths + 1 } };
 };
 
 const write = async (state: Contender, { lease }: Contest): Promise<Contender> =>

@@ -1,4 +1,4 @@
-import { DIRECTORY, newContender, RECORD } from './lock-contender.ts';
+import { type Contender, DIRECTORY, newContender, RECORD } from './lock-contender.ts';
 import { Interned } from './lock-interned.ts';
 import { type Bounds, CRASHED, Model, type Move, type State } from './lock-model.ts';
 import { recordOn, tokensAtRisk } from './lock-world.ts';
@@ -83,21 +83,26 @@ const violationAtTheEnd = async (model: Model, end: State): Promise<string | nul
   const nodes = [...end.nodes];
   nodes[LAST] = await model.code.start(last);
   let state: State = { ...end, nodes, falseDeathsLeft: 0 };
+  let outcome: Contender['outcome'] = null;
   for (let count = 0; count < MANY_STEPS; count += 1) {
     const [move] = await model.steps(state, LAST);
     if (move === undefined) {
-      return leftOver(model, state);
+      return leftOver(model, state, outcome);
     }
     if (move.violation !== null) {
       return `the last process: ${move.violation}`;
     }
     state = move.to;
+    outcome = model.code.at(state.nodes[LAST] as number).state.outcome ?? outcome;
   }
   return 'the lock can never be acquired again';
 };
 
-const leftOver = (model: Model, { world, nodes }: State): string | null => {
-  const { outcome } = model.code.at(nodes[LAST] as number).state;
+const leftOver = (
+  model: Model,
+  { world }: State,
+  outcome: Contender['outcome'],
+): string | null => {
   if (outcome === 'in flight') {
     return 'the last process waits for an answer that nobody waits for';
   }

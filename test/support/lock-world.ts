@@ -82,7 +82,8 @@ const badReplacement = (before: Stored | null, after: Stored | null): string | n
     return 'the record is torn or gone';
   }
   if (after.generation === before.generation && after.token === before.token) {
-    return after.dead && !before.dead ? null : 'the record was replaced by itself';
+    // By its equal: a holder that was told dead saved under a second lease what another one adopted.
+    return before.dead && !after.dead ? 'a dead record came to life' : null;
   }
   if (after.generation !== before.generation + 1 || after.parent !== before.token) {
     return `the record of ${before.token} was overwritten by ${after.token}, which is no successor`;
@@ -123,12 +124,8 @@ export const tokensAtRisk = ({ disk, unsaved }: World): string[] =>
   unsaved.filter((token) => ![...disk.values()].some((entry) => storedIn(entry)?.token === token));
 
 /** Equal worlds have equal keys. */
-export const keyOf = ({ disk, sends, unsaved }: World): string =>
-  JSON.stringify([
-    [...disk].sort(([a], [b]) => (a < b ? -1 : 1)),
-    Object.entries(sends).sort(),
-    unsaved,
-  ]);
+export const keyOf = ({ disk, senders, unsaved }: World): string =>
+  JSON.stringify([[...disk].sort(([a], [b]) => (a < b ? -1 : 1)), senders, unsaved]);
 
 /** The dead process that some initial states know; no contender has this number. */
 export const DEAD = 8;

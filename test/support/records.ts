@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import {
-  AUTH_METHODS,
   type Attempt,
+  AUTH_METHODS,
   attemptKey,
   type Credential,
   VERDICTS,
 } from '../../src/credential.ts';
-import { type Moment, later } from '../../src/platform/clock.ts';
+import { later, type Moment } from '../../src/platform/clock.ts';
 import { Secret } from '../../src/secret.ts';
 
 export const BOOT = '11111111-2222-4333-8444-555555555555';
@@ -172,11 +172,13 @@ export const credentials: fc.Arbitrary<Credential> = fc
   })
   .chain((record) =>
     // A key out of nowhere would make every failure somebody else's.
-    fc.boolean().map((own) =>
-      own && record.lastAttempt !== null
-        ? { ...record, lastAttempt: { ...record.lastAttempt, key: attemptKey(record) } }
-        : record,
-    ),
+    fc
+      .boolean()
+      .map((own) =>
+        own && record.lastAttempt !== null
+          ? { ...record, lastAttempt: { ...record.lastAttempt, key: attemptKey(record) } }
+          : record,
+      ),
   );
 
 function fromCode(code: number): string {
