@@ -20,7 +20,7 @@ export interface Try {
 }
 
 export const succeededAttempt = (record: Credential, made: Try): Attempt => ({
-  ...made,
+  ...onlyTry(made),
   key: attemptKey(record),
   verdict: 'refreshed',
   error: null,
@@ -41,7 +41,7 @@ export const failedAttempt = (
   const inARow = before !== null && before.key === key && before.verdict !== 'refreshed';
   const failures = (inARow ? before.failures : 0) + 1;
   const { error, description } = outcome;
-  const failed = { ...made, key, error, description, failures };
+  const failed = { ...onlyTry(made), key, error, description, failures };
   if (outcome.kind === 'rejected') {
     return { ...failed, verdict: outcome.verdict, backoffMs: STANDING_BACKOFF_MS };
   }
@@ -52,6 +52,15 @@ export const failedAttempt = (
     backoffMs: Math.max(backoffMs, outcome.retryAfterMs ?? 0),
   };
 };
+
+/** Without what else is known of the try: its outcome holds tokens, and has no place in a record. */
+const onlyTry = ({ id, lease, sent, ended, unanswered }: Try): Try => ({
+  id,
+  lease,
+  sent,
+  ended,
+  unanswered,
+});
 
 /** How often the refresh token of `record` went out unanswered, as far as its dead and living senders tell. */
 export const sentUnanswered = (record: Credential, deaths: number): number =>

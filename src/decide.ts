@@ -60,8 +60,8 @@ export const decide = (record: Credential, ask: Ask, around: Surroundings): Deci
   }
   if (!ask.force && record.state.kind === 'dead') {
     return wanted.onFailure === 'serve'
-      ? serve(`login required soon: ${record.state.reason}`)
-      : fail('login_required', record.state.reason ?? 'the refresh token is dead');
+      ? serve(`login required soon: ${whyDead(record)}`)
+      : fail('login_required', whyDead(record));
   }
   if (around.foreign) {
     return wanted.onFailure === 'serve'
@@ -71,13 +71,18 @@ export const decide = (record: Credential, ask: Ask, around: Surroundings): Deci
   if (ask.noRefresh || !around.renewable) {
     return unrenewable(wanted, ask.noRefresh);
   }
+  if (wanted.reason === 'rejected' && !ask.force && isYoung(record, around.now)) {
+    return fail('unavailable', 'the access token was rejected right after it was issued');
+  }
   const shared = sharedFailure(record, ask, around.now);
   if (shared !== null) {
     return afterFailure(wanted, shared);
   }
   // A refresh token that went out unanswered may be spent: sent again, it could revoke the token
   // that still works. So it is sent again only when there is nothing left to lose.
-  return wanted.onFailure === 'serve' && unanswered(record) > 0 ? serve(null) : wanted;
+  return wanted.onFailure === 'serve' && unanswered(record) > 0
+    ? afterFailure(wanted, { verdict: 'unavailable', error: 'no answer', description: null })
+    : wanted;
 };
 
 /** What the caller gets after an attempt failed, its own or one it shares. */
@@ -104,10 +109,13 @@ export const sharedFailure = (record: Credential, ask: Ask, now: Moment): Attemp
   if (attempt === null || attempt.verdict === 'refreshed' || attempt.key !== attemptKey(record)) {
     return null;
   }
-  const endedSinceAsked = elapsedMs(ask.asked, attempt.ended) > 0;
   const sinceEnded = elapsedMs(attempt.ended, now);
-  // A wall clock stepped back gives a negative age: then the back-off is void, or it could last for years.
-  const backingOff = sinceEnded >= 0 && sinceEnded < attempt.backoffMs;
+  if (sinceEnded < 0) {
+    // The wall clock was stepped back since: shared by that clock, the failure could last for years.
+    return null;
+  }
+  const endedSinceAsked = elapsedMs(ask.asked, attempt.ended) > 0;
+  const backingOff = sinceEnded < attempt.backoffMs;
   return endedSinceAsked || (backingOff && !ask.force) ? attempt : null;
 };
 
@@ -115,20 +123,18 @@ export const sharedFailure = (record: Credential, ask: Ask, now: Moment): Attemp
 export const unanswered = (record: Credential): number =>
   record.lastAttempt?.key === attemptKey(record) ? record.lastAttempt.unanswered : 0;
 
-const want = (record: Credential, ask: Ask, { now }: Surroundings): Decision => {
+/** What the access token alone calls for. */
+const want = (record: Credential, ask: Ask, around: Surroundings): Settled | Refresh => {
+  const { now } = around;
   const state = freshness(record, now);
-  const rejected = record.rejected || (ask.rejected?.equals(record.accessToken) ?? false);
-  const usable = state !== 'expired' && !rejected;
-  if (rejected) {
-    return !ask.force && rejectedAgain(record, now)
-      ? fail('unavailable', 'the access token was rejected right after it was issued')
-      : refresh('rejected', 'wait', 'fail');
+  if (record.rejected || ask.rejected?.equals(record.accessToken)) {
+    return refresh('rejected', 'wait', 'fail');
   }
-  if (ask.force && !sentSinceAsked(record, ask)) {
+  if (ask.force && !sentSinceAsked(record, ask, now)) {
     return refresh('forced', 'wait', 'fail');
   }
-  if (usable && ask.minTtlMs > 0) {
-    return wantMinTtl(record, ask, now) ?? (state === 'fresh' ? served(record) : windowRefresh);
+  if (state !== 'expired' && ask.minTtlMs > 0) {
+    return wantMinTtl(record, ask, around) ?? (state === 'fresh' ? served(record) : windowRefresh);
   }
   return state === 'fresh'
     ? served(record)
@@ -137,35 +143,45 @@ const want = (record: Credential, ask: Ask, { now }: Surroundings): Decision => 
       : refresh('expired', 'wait', 'fail');
 };
 
-const wantMinTtl = (record: Credential, ask: Ask, now: Moment): Decision | null => {
+const wantMinTtl = (
+  record: Credential,
+  ask: Ask,
+  { now, renewable }: Surroundings,
+): Settled | Refresh | null => {
   const remaining = remainingMs(record, now);
   if (remaining === null || remaining >= ask.minTtlMs || record.lifetime === null) {
     return null;
   }
   const lifetimeMs = record.lifetime * 1000;
   const asGoodAsItGets =
-    sentSinceAsked(record, ask) ||
-    (record.obtained === 'refresh' && lifetimeMs - remaining < lifetimeMs * YOUNG_FRACTION);
-  return asGoodAsItGets || ask.noRefresh
+    sentSinceAsked(record, ask, now) ||
+    (wasRefreshed(record, now) && lifetimeMs - remaining < lifetimeMs * YOUNG_FRACTION);
+  return asGoodAsItGets || ask.noRefresh || !renewable
     ? serve(`valid for ${Math.floor(remaining / 1000)} s only, less than --min-ttl`)
     : refresh('min-ttl', 'wait', 'serve');
 };
 
-const rejectedAgain = (record: Credential, now: Moment): boolean => {
+/** So young that a rejection now is the second in a row. */
+const isYoung = (record: Credential, now: Moment): boolean => {
   const limit = Math.min(
     REJECTED_AGAIN_MS,
     (record.lifetime ?? Number.POSITIVE_INFINITY) * 1000 * REJECTED_AGAIN_FRACTION,
   );
-  const age = elapsedMs(record.issued, now);
-  return record.obtained === 'refresh' && age >= 0 && age < limit;
+  return wasRefreshed(record, now) && elapsedMs(record.issued, now) < limit;
 };
 
-const sentSinceAsked = (record: Credential, ask: Ask): boolean =>
-  record.obtained === 'refresh' && elapsedMs(ask.asked, record.issued) >= 0;
+const sentSinceAsked = (record: Credential, ask: Ask, now: Moment): boolean =>
+  wasRefreshed(record, now) && elapsedMs(ask.asked, record.issued) >= 0;
+
+/** What was issued in the future was issued before the wall clock was stepped back, nobody knows when. */
+const wasRefreshed = ({ obtained, issued }: Credential, now: Moment): boolean =>
+  obtained === 'refresh' && elapsedMs(issued, now) >= 0;
 
 /** A dead login still serves what it has, and says so. */
-const served = ({ state }: Credential): Decision =>
-  serve(state.kind === 'dead' ? `login required soon: ${state.reason}` : null);
+const served = (record: Credential): Settled =>
+  serve(record.state.kind === 'dead' ? `login required soon: ${whyDead(record)}` : null);
+
+const whyDead = ({ state }: Credential): string => state.reason ?? 'the refresh token is dead';
 
 const unrenewable = (wanted: Refresh, noRefresh: boolean): Settled => {
   if (wanted.onFailure === 'serve') {

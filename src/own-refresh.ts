@@ -1,7 +1,7 @@
 import type { Credential, TokenResponse } from './credential.ts';
 import { TokenctlError } from './errors.ts';
 import { systemClock } from './platform/clock.ts';
-import type { RefreshFunction, RefreshOutcome } from './refresh-outcome.ts';
+import type { RefreshFunction, RefreshLimits, RefreshOutcome } from './refresh-outcome.ts';
 import { checkTokenSet, type TokenSet } from './token-set.ts';
 
 /** What an own refresh function is given: what is stored now, null members where there is nothing. */
@@ -17,7 +17,10 @@ export type RefreshWith = (previous: PreviousTokens) => Promise<TokenSet>;
 /** Gives a caller's own function the whole guarantee: it is called under the lease, like OAuth is. */
 export const ownRefresh = (refreshWith: RefreshWith): RefreshFunction =>
   Object.assign(
-    async (record: Credential): Promise<RefreshOutcome> => {
+    async (record: Credential, { beforeSending }: RefreshLimits): Promise<RefreshOutcome> => {
+      if (!(await beforeSending())) {
+        return NOT_SENT;
+      }
       try {
         return granted(await refreshWith(previousOf(record)));
       } catch (error) {
@@ -26,6 +29,15 @@ export const ownRefresh = (refreshWith: RefreshWith): RefreshFunction =>
     },
     { own: true },
   );
+
+const NOT_SENT: RefreshOutcome = {
+  kind: 'unavailable',
+  fault: 'not-sent',
+  transient: false,
+  error: 'lease_lost',
+  description: null,
+  retryAfterMs: null,
+};
 
 const previousOf = (record: Credential): PreviousTokens => ({
   access_token: record.accessToken?.reveal() ?? null,

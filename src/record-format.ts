@@ -17,8 +17,10 @@ import { Secret } from './secret.ts';
 export const FORMAT = 1;
 /** The lowest version of a reader that understands what this code writes. */
 const LOWEST_READER = 1;
-/** A record holds a few tokens of some kilobytes; anything near this size is not a record. */
-export const MAX_RECORD_BYTES = 1024 * 1024;
+/** A record holds a few tokens of some kilobytes, and never more than what their checks let through. */
+export const MAX_RECORD_BYTES = 2 * 1024 * 1024;
+/** Beyond this a date cannot be written (ECMA-262, time values). */
+const MAX_EPOCH_MS = 8.64e15;
 
 /**
  * A record as text: JSON with one member per line, in a fixed order, what decides about freshness
@@ -65,9 +67,12 @@ export const serialiseRecord = (record: Credential, parent: string): string => {
   const body = members.map(
     ([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)},\n`,
   );
-  const text = `{${body.join('')}`;
-  return `${text}"checksum":"${checksum(text)}"}\n`;
+  return sealed(`{${body.join('')}`);
 };
+
+/** The text with its end. A record is complete if it is, to the byte, what this makes of its body. */
+const sealed = (body: string): string =>
+  `${body}"checksum":"${createHash('sha256').update(body).digest('hex')}"}\n`;
 
 export type ParsedRecord = CompleteRecord | UnreadableRecord;
 
@@ -171,22 +176,25 @@ const readMembers = (text: string): CompleteRecord => {
     unknown: {},
   };
   const parent = read.string('parent');
-  const stated = read.string('checksum');
+  read.string('checksum');
+  if (Math.abs(record.issued.epochMs + (lifetime ?? 0) * 1000) > MAX_EPOCH_MS) {
+    bad('issued, or issued and expires_in, is no date');
+  }
   return {
     kind: 'record',
     record: { ...record, unknown: read.rest() },
     parent,
-    complete: stated === checksum(text.slice(0, text.lastIndexOf('"checksum":'))),
+    complete: text === sealed(text.slice(0, text.lastIndexOf('"checksum":'))),
   };
 };
 
 /**
- * Until when the plain path may print the access token without asking anyone, in milliseconds
- * on both clocks; null if it never may. No stated lifetime: `until_ms` is null.
+ * Until when the plain path may print the access token without asking anyone, in whole milliseconds
+ * on both clocks, on the same boot; null if it never may. No stated lifetime: `until_ms` is null.
  */
 const plainFreshness = (record: Credential): unknown => {
   const plain =
-    record.accessToken !== null &&
+    isPlain(record.accessToken) &&
     record.state.kind === 'active' &&
     !record.rejected &&
     record.tokenType.toLowerCase() === 'bearer';
@@ -194,13 +202,17 @@ const plainFreshness = (record: Credential): unknown => {
     return null;
   }
   const { issued } = record;
-  const age = record.lifetime === null ? null : Math.floor(proactiveMs(record));
+  const age = record.lifetime === null ? null : proactiveMs(record);
   return {
-    until_ms: age === null ? null : issued.epochMs + age,
-    uptime_ms: age === null || issued.uptimeMs === null ? null : issued.uptimeMs + age,
+    until_ms: age === null ? null : Math.floor(issued.epochMs + age),
+    uptime_ms: age === null || issued.uptimeMs === null ? null : Math.floor(issued.uptimeMs + age),
     boot_id: issued.bootId,
   };
 };
+
+/** Whether the line in the file shows the token as it is: JSON escapes quotation marks and backslashes. */
+const isPlain = (token: Secret | null): boolean =>
+  token !== null && /^[^"\\]+$/.test(token.reveal());
 
 /**
  * The text without what follows its checksum. A record is written over a longer reservation and cut
@@ -210,8 +222,6 @@ export const withoutRemainder = (text: string): string => {
   const end = /^"checksum":"[0-9a-f]{64}"\}\n/m.exec(text);
   return end === null ? text : text.slice(0, end.index + end[0].length);
 };
-
-const checksum = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 const momentToJson = (moment: Moment | null): unknown =>
   moment === null

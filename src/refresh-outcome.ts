@@ -53,6 +53,11 @@ export interface RefreshLimits {
   readonly connectTimeoutMs: number;
   /** From then until the whole answer is there. Giving up here is what can lose a rotation. */
   readonly answerTimeoutMs: number;
+  /**
+   * Called when the connection is there and nothing has been sent yet. false: the lease is gone and
+   * nothing may be sent.
+   */
+  readonly beforeSending: () => Promise<boolean>;
 }
 
 /** One try at renewing a record, without retries. */

@@ -40,18 +40,22 @@ export const send = async (
   let unanswered = sentUnanswered(record, deaths);
   for (let requests = 1; ; requests += 1) {
     const nth = unanswered + 1;
-    const resume = story.holdSignals();
-    if ((await lease.gate(record.generation, nth)) === 'lost') {
-      resume();
-      return 'lost';
-    }
     const sent = story.clock();
+    const gate = createGate(story, lease, record.generation, nth);
     const outcome = await refresh(record, {
       connectTimeoutMs: proactive
         ? PROACTIVE_CONNECT_TIMEOUT_MS
         : Math.max(1, Math.min(CONNECT_TIMEOUT_MS, request.remainingMs())),
       answerTimeoutMs: ANSWER_TIMEOUT_MS,
+      beforeSending: gate.pass,
+    }).catch((error: unknown) => {
+      gate.resume();
+      throw error;
     });
+    if (!gate.open()) {
+      gate.resume();
+      return 'lost';
+    }
     if (outcome.kind === 'unavailable' && outcome.fault === 'ambiguous') {
       unanswered += 1;
     } else if (outcome.kind !== 'granted') {
@@ -63,13 +67,35 @@ export const send = async (
     if (pauseMs === null || pauseMs + QUICK_ANSWER_MS > request.remainingMs()) {
       return {
         ...{ id, lease: lease.name, sent, ended: story.clock() },
-        ...{ unanswered, outcome, requests, resume },
+        ...{ unanswered, outcome, requests, resume: gate.resume },
       };
     }
     // Nothing is at stake while we pause.
-    resume();
+    gate.resume();
     await sleep(pauseMs);
   }
+};
+
+/**
+ * The gate is passed as late as it can be, with the connection established: who is interrupted while
+ * connecting has sent nothing, and leaves nothing that says otherwise. From here signals are held.
+ */
+const createGate = (story: Story, lease: Stake['lease'], generation: number, nth: number) => {
+  let resume = () => {};
+  let open = true;
+  return {
+    pass: async (): Promise<boolean> => {
+      resume = story.holdSignals();
+      open = (await lease.gate(generation, nth)) === 'done';
+      return open;
+    },
+    /** False once the lease turned out to be gone. */
+    open: () => open,
+    resume: () => {
+      resume();
+      resume = () => {};
+    },
+  };
 };
 
 /** How long to wait before the one retry; null if there must be none. */

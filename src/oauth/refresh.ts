@@ -14,6 +14,8 @@ export interface RefreshOptions extends RefreshParameters {
   readonly connectTimeoutMs: number;
   /** Bounds the wait for the complete answer once the request is on its way. */
   readonly answerTimeoutMs: number;
+  /** Asked when the connection is there, before anything is sent; false: nothing will be. */
+  readonly beforeSending?: (() => Promise<boolean>) | undefined;
   /** Where proxy and CA settings are read from; `process.env` if absent. */
   readonly env?: NodeJS.ProcessEnv | undefined;
   /** Told what happens, one line each, without secrets. */

@@ -9,6 +9,8 @@ export interface PostOptions {
   readonly body: string;
   readonly connectTimeoutMs: number;
   readonly answerTimeoutMs: number;
+  /** Asked when the connection is there, before the first byte: whether to go on. */
+  readonly beforeSending?: (() => Promise<boolean>) | undefined;
   readonly env: NodeJS.ProcessEnv;
 }
 
@@ -37,6 +39,7 @@ export type PostResult = Answered | Unanswered;
 const MAX_BODY_BYTES = 1_048_576;
 
 const CLOSED: Failure = { code: 'ECONNRESET', message: 'the connection was closed' };
+const WITHDRAWN: Failure = { code: 'ECANCELED', message: 'withdrawn before it was sent' };
 
 /**
  * One POST over a connection of its own. Redirects are not followed, and no socket or timer is left
@@ -44,7 +47,7 @@ const CLOSED: Failure = { code: 'ECONNRESET', message: 'the connection was close
  * came before the connection was there.
  */
 export const post = async (url: URL, options: PostOptions): Promise<PostResult> => {
-  const deadline = Date.now() + options.connectTimeoutMs;
+  const deadline = performance.now() + options.connectTimeoutMs;
   const abort = new AbortController();
   try {
     const route = await chooseRoute(url, options.env, abort.signal);
@@ -61,14 +64,16 @@ export const post = async (url: URL, options: PostOptions): Promise<PostResult> 
 
 const exchange = (url: URL, options: PostOptions, route: Route, deadline: number) =>
   new Promise<PostResult>((resolve) => {
-    let state: 'connecting' | 'sent' | 'answering' | 'done' = 'connecting';
+    let state: 'connecting' | 'sent' | 'done' = 'connecting';
     let timer: NodeJS.Timeout | undefined;
+    let asked: Promise<void> = Promise.resolve();
     const request = startRequest(url, options, route);
     const settle = (result: PostResult) => {
       state = 'done';
       clearTimeout(timer);
       request.destroy();
-      resolve(result);
+      // Whoever is being asked whether to go on must have finished before the outcome is known.
+      asked.then(() => resolve(result));
     };
     const fail = ({ code, message }: Failure) => {
       if (state !== 'done') {
@@ -81,33 +86,31 @@ const exchange = (url: URL, options: PostOptions, route: Route, deadline: number
       clearTimeout(timer);
       timer = setTimeout(() => fail({ code: 'ETIMEDOUT', message }), ms);
     };
-    failAfter(deadline - Date.now(), `no connection within ${options.connectTimeoutMs} ms`);
+    failAfter(deadline - performance.now(), `no connection within ${options.connectTimeoutMs} ms`);
     request.on('error', (error) => fail(failureOf(error)));
-    request.on('close', () => {
-      // An answer that has begun knows better than the connection whether it is complete.
-      if (state !== 'answering') {
-        fail(CLOSED);
-      }
-    });
+    request.on('close', () => fail(CLOSED));
     request.on('proxyConnect', ({ statusCode }: { statusCode: number }) => {
       if (statusCode !== 200) {
         fail({ code: `proxy_${statusCode}`, message: `CONNECT was answered with ${statusCode}` });
       }
     });
+    const send = () => {
+      if (state === 'connecting') {
+        failAfter(options.answerTimeoutMs, `no complete answer in ${options.answerTimeoutMs} ms`);
+        state = 'sent';
+        // Nothing, not even the request line, is handed to the socket before this.
+        request.end(options.body);
+      }
+    };
     request.on('socket', (socket) =>
       whenConnected(socket, url, () => {
-        if (state === 'connecting') {
-          failAfter(options.answerTimeoutMs, `no complete answer in ${options.answerTimeoutMs} ms`);
-          state = 'sent';
-          // Nothing, not even the request line, is handed to the socket before this.
-          request.end(options.body);
-        }
+        asked = (options.beforeSending?.() ?? Promise.resolve(true)).then(
+          (goOn) => (goOn ? send() : fail(WITHDRAWN)),
+          (error) => fail(failureOf(error)),
+        );
       }),
     );
-    request.on('response', (response) => {
-      state = 'answering';
-      receive(response, settle, fail);
-    });
+    request.on('response', (response) => receive(response, settle, fail));
   });
 
 const startRequest = (url: URL, { headers, body }: PostOptions, route: Route): ClientRequest => {
@@ -168,5 +171,4 @@ const receive = (
   });
   response.on('end', () => answer(false));
   response.on('error', (error) => fail(failureOf(error)));
-  response.on('close', () => fail(CLOSED));
 };

@@ -189,6 +189,16 @@ describe('what a classified answer says', () => {
     }
   });
 
+  it('never repeats a refresh token of odd characters, as it was or as it would be printed', () => {
+    for (const [token, echo] of [
+      ['begin middle end', 'begin\u0007middle\nend'],
+      ['begin\u200emiddle\u200eend', 'begin\u200emiddle\u200eend'],
+    ] as const) {
+      const result = classify(503, { message: `got ${echo}` }, { sent: [new Secret(token)] });
+      expect(result).toMatchObject({ description: 'got [redacted]' });
+    }
+  });
+
   it('never repeats the refresh token as it was form-encoded', () => {
     const sent = [new Secret('begin+middle/end')];
     const result = classify(503, { message: 'got begin%2Bmiddle%2Fend' }, { sent });

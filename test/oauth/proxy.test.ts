@@ -131,6 +131,16 @@ describe('post through a proxy that fails', () => {
     expect(await send('http://127.0.0.1:2', { env })).toMatchObject({ kind: 'not-sent' });
   });
 
+  it('does not make a tunnel when the CA file cannot be used', async () => {
+    const proxy = await proxyServer();
+    const env = { HTTPS_PROXY: proxy.url, SSL_CERT_FILE: '/nonexistent/ca.pem' };
+    expect(await send('https://127.0.0.1:2', { env })).toMatchObject({
+      kind: 'not-sent',
+      code: 'ENOENT',
+    });
+    expect(proxy.tunnels).toEqual([]);
+  });
+
   it.each(['socks5://127.0.0.1:1', 'http://[', 'ftp://127.0.0.1'])(
     'says not-sent of a proxy that it cannot use: %s',
     async (HTTP_PROXY) => {

@@ -184,6 +184,13 @@ describe('the outcome of refreshTokens', () => {
     });
   });
 
+  it('never repeats the refresh token, wherever a message may have it from', async () => {
+    const env = { SSL_CERT_FILE: `/nonexistent/${OLD}` };
+    const outcome = await refresh({ tokenEndpoint: 'https://127.0.0.1:1' }, { env });
+    expect(outcome).toMatchObject({ fault: 'not-sent', error: 'ENOENT' });
+    expect(everythingIn(outcome)).not.toContain(OLD);
+  });
+
   it('is ambiguous when the answer is lost', async () => {
     const server = await rawServer((socket) => socket.once('data', () => socket.destroy()));
     const outcome = await refresh({ tokenEndpoint: server.url.href });

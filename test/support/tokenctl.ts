@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { execa } from 'execa';
 import { onTestFinished } from 'vitest';
 
 export interface Result {
@@ -47,28 +46,22 @@ export type Home = ReturnType<typeof createHome>;
 
 export const startTokenctl = (args: readonly string[], { input = '', env = {} }: RunOptions) => {
   const started = performance.now();
-  const child = spawn(NODE, [BIN, ...args], {
+  const child = execa(NODE, [BIN, ...args], {
     env: childEnvironment(env),
-    stdio: ['pipe', 'pipe', 'pipe'],
+    extendEnv: false,
+    input,
+    reject: false,
+    stripFinalNewline: false,
   });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    stderr += text;
-  });
-  child.stdin.on('error', () => {
-    // The command may end before it has read everything.
-  });
-  child.stdin.end(input);
-  const result = new Promise<Result>((done, fail) => {
-    child.on('error', fail);
-    child.on('close', (code, signal) =>
-      done({ code, signal, stdout, stderr, ms: performance.now() - started }),
-    );
-  });
+  const result = child.then(
+    ({ exitCode, signal, stdout, stderr }): Result => ({
+      code: exitCode ?? null,
+      signal: signal ?? null,
+      stdout,
+      stderr,
+      ms: performance.now() - started,
+    }),
+  );
   return { child, result };
 };
 
@@ -93,11 +86,11 @@ const runMany = async (
   const out = await mkdtemp(join(directory, 'herd-'));
   await writeFile(join(out, 'in'), input);
   const started = performance.now();
-  const shell = spawn('sh', ['-c', HERD, 'sh', NODE, BIN, ...args], {
+  await execa('sh', ['-c', HERD, 'sh', NODE, BIN, ...args], {
     env: childEnvironment({ ...env, OUT: out, COUNT: String(count) }),
+    extendEnv: false,
     stdio: 'ignore',
   });
-  await once(shell, 'close');
   const ms = performance.now() - started;
   const read = (index: number, what: string) => readFile(join(out, `${index + 1}.${what}`), 'utf8');
   return Promise.all(
