@@ -4,7 +4,7 @@ import { type Credential, DEFAULT_REFRESH_AT, freshness } from './credential.ts'
 import { TokenctlError } from './errors.ts';
 import { ownRefresh, type RefreshWith } from './own-refresh.ts';
 import { type Clock, type Moment, systemClock } from './platform/clock.ts';
-import { holdSignals } from './platform/signals.ts';
+import { createSignalHold } from './platform/signals.ts';
 import type { RefreshFunction } from './refresh-outcome.ts';
 import { Secret, shortFingerprint } from './secret.ts';
 import type { Store } from './store/store.ts';
@@ -79,7 +79,7 @@ export const createTokenManager = (options: TokenManagerOptions): TokenManager =
     refresh,
     clock,
     refreshAt,
-    holdSignals,
+    createSignalHold,
     onWait: options.onWait ?? (() => {}),
   };
   let inFlight: Promise<Token> | null = null;

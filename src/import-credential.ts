@@ -152,7 +152,7 @@ const optionalText = (members: Members, name: string): string | null => {
     typeof value !== 'string' ||
     value === '' ||
     value.length > 4096 ||
-    /[\x00-\x1f\x7f]/.test(value)
+    /[\p{Cc}\p{Zl}\p{Zp}]/u.test(value)
   ) {
     throw new TokenctlError('usage', `${name} must be text on one line`);
   }
@@ -166,13 +166,16 @@ const optionalList = (members: Members, name: string): string[] | null => {
   }
   if (
     !Array.isArray(value) ||
+    value.length > MAX_HOSTS ||
     !value.every((item) => typeof item === 'string' && HOST.test(item))
   ) {
-    throw new TokenctlError('usage', `${name} must be a list of host names`);
+    throw new TokenctlError('usage', `${name} must be a list of at most ${MAX_HOSTS} host names`);
   }
   return value.map((host: string) => host.toLowerCase());
 };
 
+/** More would be a mistake, and much more a record too large to be read back. */
+const MAX_HOSTS = 100;
 /** A host, with a port if it is not the scheme's own. */
 const HOST = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:\d{1,5})?$/;
 

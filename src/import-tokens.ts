@@ -3,8 +3,9 @@ import { DEFAULT_TIMEOUT_MS } from './create-token-manager.ts';
 import type { Credential } from './credential.ts';
 import { TokenctlError } from './errors.ts';
 import { credentialFromImport } from './import-credential.ts';
+import { readIdToken } from './oauth/id-token.ts';
 import { systemClock } from './platform/clock.ts';
-import { shortFingerprint } from './secret.ts';
+import { type Secret, shortFingerprint } from './secret.ts';
 import type { Store } from './store/store.ts';
 
 /**
@@ -18,7 +19,8 @@ export const importTokens = async (
   tokens: unknown,
   timeoutMs = DEFAULT_TIMEOUT_MS,
 ): Promise<Credential> => {
-  const imported = credentialFromImport(tokens, systemClock());
+  const checked = credentialFromImport(tokens, systemClock());
+  const imported = { ...checked, idTokenExpiresAt: await expiryOf(checked.idToken) };
   const saved = await changeRecord(store, timeoutMs, (current) => ({
     ...imported,
     // Never back, also over a new login: an older generation is how a restored copy is recognised.
@@ -42,3 +44,7 @@ export const importTokens = async (
   });
   return readBack.record;
 };
+
+/** Without it, an id token that has expired since it was issued would be handed out. */
+const expiryOf = async (idToken: Secret | null): Promise<number | null> =>
+  idToken === null ? null : ((await readIdToken(idToken))?.expiresAt ?? null);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sentUnanswered, type Try } from './attempt.ts';
+import type { LeaseStep } from './lock/lease.ts';
 import type { RefreshOutcome } from './refresh-outcome.ts';
 import type { Stake } from './spend.ts';
 import type { Request, Story } from './story.ts';
@@ -9,8 +10,6 @@ export interface Tried extends Try {
   readonly outcome: RefreshOutcome;
   /** Requests sent, or tried to send. */
   readonly requests: number;
-  /** Signals are held since the request that brought this: to be called once the outcome is safe. */
-  readonly resume: () => void;
 }
 
 /** Name, TCP, proxy and TLS; while the old token still works nobody waits that long for them. */
@@ -32,7 +31,7 @@ const QUICK_ANSWER_MS = 500;
 export const send = async (
   story: Story,
   request: Request,
-  { lease, record, decision, deaths }: Stake,
+  { lease, record, decision, deaths, signals }: Stake,
   refresh: NonNullable<Story['refresh']>,
 ): Promise<Tried | 'lost'> => {
   const id = randomUUID();
@@ -41,19 +40,21 @@ export const send = async (
   for (let requests = 1; ; requests += 1) {
     const nth = unanswered + 1;
     const sent = story.clock();
-    const gate = createGate(story, lease, record.generation, nth);
+    let gate = 'done' as LeaseStep;
     const outcome = await refresh(record, {
       connectTimeoutMs: proactive
         ? PROACTIVE_CONNECT_TIMEOUT_MS
         : Math.max(1, Math.min(CONNECT_TIMEOUT_MS, request.remainingMs())),
       answerTimeoutMs: ANSWER_TIMEOUT_MS,
-      beforeSending: gate.pass,
-    }).catch((error: unknown) => {
-      gate.resume();
-      throw error;
+      // The gate is passed as late as it can be, with the connection established: who is interrupted
+      // while connecting has sent nothing, and leaves nothing that says otherwise.
+      beforeSending: async () => {
+        signals.hold();
+        gate = await lease.gate(record.generation, nth);
+        return gate === 'done';
+      },
     });
-    if (!gate.open()) {
-      gate.resume();
+    if (gate === 'lost') {
       return 'lost';
     }
     if (outcome.kind === 'unavailable' && outcome.fault === 'ambiguous') {
@@ -65,37 +66,13 @@ export const send = async (
     const mayRetry = requests === 1 && !proactive && !refresh.own;
     const pauseMs = mayRetry ? retryPauseMs(outcome, decision.reason) : null;
     if (pauseMs === null || pauseMs + QUICK_ANSWER_MS > request.remainingMs()) {
-      return {
-        ...{ id, lease: lease.name, sent, ended: story.clock() },
-        ...{ unanswered, outcome, requests, resume: gate.resume },
-      };
+      const ended = story.clock();
+      return { id, lease: lease.name, sent, ended, unanswered, outcome, requests };
     }
     // Nothing is at stake while we pause.
-    gate.resume();
+    await signals.release();
     await sleep(pauseMs);
   }
-};
-
-/**
- * The gate is passed as late as it can be, with the connection established: who is interrupted while
- * connecting has sent nothing, and leaves nothing that says otherwise. From here signals are held.
- */
-const createGate = (story: Story, lease: Stake['lease'], generation: number, nth: number) => {
-  let resume = () => {};
-  let open = true;
-  return {
-    pass: async (): Promise<boolean> => {
-      resume = story.holdSignals();
-      open = (await lease.gate(generation, nth)) === 'done';
-      return open;
-    },
-    /** False once the lease turned out to be gone. */
-    open: () => open,
-    resume: () => {
-      resume();
-      resume = () => {};
-    },
-  };
 };
 
 /** How long to wait before the one retry; null if there must be none. */

@@ -4,6 +4,7 @@ import { afterFailure, type Refresh } from './decide.ts';
 import { errnoOf, TokenctlError } from './errors.ts';
 import type { LeaseName } from './lock/lease-name.ts';
 import { elapsedMs } from './platform/clock.ts';
+import type { SignalHold } from './platform/signals.ts';
 import { recommit } from './recommit.ts';
 import type { Granted, RefreshOutcome } from './refresh-outcome.ts';
 import { shortFingerprint } from './secret.ts';
@@ -19,6 +20,8 @@ export interface Stake {
   readonly decision: Refresh;
   /** Holders that died after they sent this refresh token. */
   readonly deaths: number;
+  /** Held from the gate on, released with the lease. */
+  readonly signals: SignalHold;
   /** Leases this caller has lost past the gate. */
   readonly lost: Set<LeaseName>;
 }
@@ -48,17 +51,13 @@ export const spend = async (
   if (tried === 'lost') {
     return 'again';
   }
-  try {
-    const result =
-      tried.outcome.kind === 'granted'
-        ? await keep(story, stake, tried, tried.outcome)
-        : await noteFailure(story, stake, tried, tried.outcome);
-    return result === 'again' || 'accessToken' in result
-      ? result
-      : settle(story, record, afterFailure(decision, result), []);
-  } finally {
-    tried.resume();
-  }
+  const result =
+    tried.outcome.kind === 'granted'
+      ? await keep(story, stake, tried, tried.outcome)
+      : await noteFailure(story, stake, tried, tried.outcome);
+  return result === 'again' || 'accessToken' in result
+    ? result
+    : settle(story, record, afterFailure(decision, result), []);
 };
 
 /** Proves that a new token can be saved. null: it can. */
@@ -208,7 +207,6 @@ const diedTwice = ({ clock }: Story, { name }: StoreLease): Tried => ({
   ended: clock(),
   unanswered: MAX_DEATHS + 1,
   requests: 0,
-  resume: () => {},
   outcome: {
     kind: 'rejected',
     verdict: 'dead',

@@ -2,6 +2,7 @@ import type { Credential } from './credential.ts';
 import type { Ask, Settled } from './decide.ts';
 import { failureOf } from './messages.ts';
 import type { Clock } from './platform/clock.ts';
+import type { SignalHold } from './platform/signals.ts';
 import type { RefreshFunction } from './refresh-outcome.ts';
 import type { Store } from './store/store.ts';
 import { type Token, tokenOf } from './token.ts';
@@ -14,8 +15,7 @@ export interface Story {
   readonly clock: Clock;
   /** Overrides the record's own proactive point. */
   readonly refreshAt: number | null;
-  /** Holds signals from here until the returned function is called. */
-  readonly holdSignals: () => () => void;
+  readonly createSignalHold: () => SignalHold;
   /** Called once when a wait for another process has become noticeable. */
   readonly onWait: (holder: string) => void;
 }

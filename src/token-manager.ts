@@ -62,6 +62,7 @@ const holdLease = async (
   lease: StoreLease,
   lost: Set<LeaseName>,
 ): Promise<Token | 'again'> => {
+  const signals = story.createSignalHold();
   try {
     const { inFlight, deaths } = await rollForward(story, lease, lost);
     const { record, warnings, decision } = await consider(story, request, lease);
@@ -78,9 +79,13 @@ const holdLease = async (
         return 'again';
       }
     }
-    return await spend(story, request, { lease, record, decision, deaths, lost });
+    return await spend(story, request, {
+      ...{ lease, record, decision, deaths },
+      ...{ signals, lost },
+    });
   } finally {
     await lease.release();
+    await signals.release();
   }
 };
 

@@ -28,12 +28,18 @@ export interface CheckedTokens {
 
 /** No provider issues tokens for longer, and dates stay within what JavaScript can say. */
 const LONGEST_LIFETIME_S = 10 * 365 * 86_400;
+/** 9999-12-31T23:59:59Z, the last that RFC 3339 can name: a larger number counts milliseconds. */
+const LAST_EPOCH_S = 253_402_300_799;
 const MAX_TOKEN_LENGTH = 65_536;
 /** Anything else would break a header or a line protocol. */
 const ACCESS_TOKEN = /^[\x21-\x7e]+$/;
 /** Travels form-encoded only. */
 const REFRESH_TOKEN = /^[^\x00-\x1f\x7f]+$/;
 const TOKEN_TYPE = /^[A-Za-z0-9._~-]{1,64}$/;
+/** May be empty. */
+const SCOPE = /^[^\p{Cc}\p{Zl}\p{Zp}]*$/u;
+/** RFC 6749 appendix A.14, and fractions, which some servers send. */
+const SECONDS = /^\d{1,20}(\.\d{1,20})?$/;
 
 /** @throws {TokenctlError} `usage`, naming the member that is wrong, never its value. */
 export const checkTokenSet = (
@@ -48,10 +54,44 @@ export const checkTokenSet = (
     refreshToken: refreshToken === undefined ? undefined : new Secret(refreshToken),
     tokenType: text(json, 'token_type', TOKEN_TYPE) ?? 'Bearer',
     lifetime: lifetimeOf(json, now),
-    scope: text(json, 'scope', /^[^\x00-\x1f\x7f]*$/),
+    scope: text(json, 'scope', SCOPE),
     idToken: idToken === undefined ? undefined : new Secret(idToken),
   };
 };
+
+/**
+ * The same without complaint: a member that is wrong is left out and told of, so that it does not
+ * cost the refresh token beside it, which is the only one from now on.
+ */
+export const takeTokenSet = (
+  json: Readonly<Record<string, unknown>>,
+  now: Moment,
+): { readonly tokens: CheckedTokens; readonly problems: readonly string[] } => {
+  const good: Record<string, unknown> = {};
+  const problems: string[] = [];
+  for (const name of MEMBERS) {
+    try {
+      checkTokenSet({ [name]: json[name] }, now);
+      good[name] = json[name];
+    } catch (error) {
+      if (!(error instanceof TokenctlError)) {
+        throw error;
+      }
+      problems.push(`${error.message}; it was ignored`);
+    }
+  }
+  return { tokens: checkTokenSet(good, now), problems };
+};
+
+const MEMBERS: readonly (keyof TokenSet)[] = [
+  'access_token',
+  'refresh_token',
+  'token_type',
+  'expires_in',
+  'expires_at',
+  'scope',
+  'id_token',
+];
 
 const text = (
   json: Readonly<Record<string, unknown>>,
@@ -77,8 +117,8 @@ const text = (
 const lifetimeOf = (json: Readonly<Record<string, unknown>>, now: Moment): number | null => {
   const at = json.expires_at ?? null;
   if (at !== null) {
-    const seconds = typeof at === 'string' ? parseTime(at) : at;
-    if (typeof seconds !== 'number' || !Number.isFinite(seconds)) {
+    const seconds = typeof at === 'string' ? parseTime(at) : secondsOf(at);
+    if (seconds === null || seconds > LAST_EPOCH_S) {
       throw new TokenctlError('usage', 'expires_at must be epoch seconds or an RFC 3339 time');
     }
     return clamp(seconds - now.epochMs / 1000);
@@ -87,21 +127,26 @@ const lifetimeOf = (json: Readonly<Record<string, unknown>>, now: Moment): numbe
   if (stated === null) {
     return null;
   }
-  const seconds = typeof stated === 'string' && stated.trim() !== '' ? Number(stated) : stated;
-  if (typeof seconds !== 'number' || !Number.isFinite(seconds)) {
-    throw new TokenctlError('usage', 'expires_in must be a number of seconds');
+  const seconds = secondsOf(stated);
+  if (seconds === null) {
+    throw new TokenctlError('usage', 'expires_in must be a number of seconds, 0 or more');
   }
   return clamp(seconds);
 };
 
-/** RFC 3339, or epoch seconds as text. */
-const parseTime = (text: string): number => {
-  if (/^\d{1,12}(\.\d+)?$/.test(text)) {
-    return Number(text);
+/** Seconds as a number or as text; null if they are neither. */
+const secondsOf = (value: unknown): number | null => {
+  const seconds = typeof value === 'string' && SECONDS.test(value) ? Number(value) : value;
+  return typeof seconds === 'number' && seconds >= 0 && Number.isFinite(seconds) ? seconds : null;
+};
+
+/** RFC 3339, or epoch seconds as text; null if it is neither. */
+const parseTime = (text: string): number | null => {
+  if (!/^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/.test(text)) {
+    return secondsOf(text);
   }
-  return /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/.test(text)
-    ? Date.parse(text) / 1000
-    : Number.NaN;
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? null : ms / 1000;
 };
 
 const clamp = (seconds: number): number => Math.min(Math.max(seconds, 0), LONGEST_LIFETIME_S);

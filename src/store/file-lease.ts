@@ -35,24 +35,36 @@ const RESERVED_GROWTH_BYTES = 16 * 1024;
 export const fileLease = (held: HeldFile): StoreLease => {
   const { acquired, place, recordPath, directory, login } = held;
   const { lease } = acquired;
+  // What dead holders left about the refresh token that is stored now; without meaning after the next.
+  let outlived: readonly Remains[] = [];
+  let advances = false;
   return {
     name: lease.name,
     evicted: acquired.evicted,
-    inherit: (own) => inherit(held, own),
+    inherit: async (own) => {
+      const { kept, ...inheritance } = await inherit(held, own);
+      outlived = kept;
+      return inheritance;
+    },
     read: () => readRecord(held),
     reserve: (previous) => lease.reserve(reservation(previous)),
     gate: async (generation, nth) =>
       acquired.uncompromised() ? lease.gate(generation, nth) : 'lost',
     ungate: (generation, nth) => lease.ungate(generation, nth),
-    write: (next, previous) => lease.write(serialiseRecord(next, parentOf(previous))),
+    write: (next, previous) => {
+      advances = previous === null || next.generation > previous.generation;
+      return lease.write(serialiseRecord(next, parentOf(previous)));
+    },
     commit: async () => {
       const step = await lease.commit(recordPath);
       if (step === 'lost') {
         return step;
       }
-      return (await attempt(() => place.fs.syncDirectory(directory))) === 'done'
-        ? 'done'
-        : 'unsynced';
+      const synced = await attempt(() => place.fs.syncDirectory(directory));
+      for (const remains of advances ? outlived : []) {
+        await removeRemains(place, remains);
+      }
+      return synced === 'done' ? 'done' : 'unsynced';
     },
     remove: async () => {
       try {
@@ -96,27 +108,25 @@ const reservation = (previous: Credential | null): string => {
  * Rolls forward: a complete next record whose parent is the current record becomes the record. What
  * can no longer matter is swept; what says that the current refresh token went out stays.
  */
-const inherit = async (held: HeldFile, own: ReadonlySet<LeaseName>): Promise<Inheritance> => {
+const inherit = async (
+  held: HeldFile,
+  own: ReadonlySet<LeaseName>,
+): Promise<Inheritance & { kept: readonly Remains[] }> => {
   const found = (await held.acquired.lease.remains()).filter(({ name }) => !own.has(name));
   const before = await readParsed(held);
   const adopted = await adopt(held, found, before);
   const current = adopted ?? (before?.kind === 'record' ? before.record : null);
   if (current === null && before !== null) {
     // Unreadable, and nothing mends it: what is left may matter to whoever does.
-    return { adopted, inFlight: null, deaths: 0 };
+    return { adopted, inFlight: null, deaths: 0, kept: [] };
   }
-  let inFlight: LeaseName | null = null;
-  let deaths = 0;
-  for (const remains of found) {
-    if (!sentUnanswered(remains, current)) {
-      await removeRemains(held.place, remains);
-    } else if (remains.owner === 'alive') {
-      inFlight = remains.name;
-    } else {
-      deaths += 1;
-    }
+  const unanswered = found.filter((remains) => sentUnanswered(remains, current));
+  for (const remains of found.filter((remains) => !unanswered.includes(remains))) {
+    await removeRemains(held.place, remains);
   }
-  return { adopted, inFlight, deaths };
+  const alive = unanswered.find(({ owner }) => owner === 'alive');
+  const kept = unanswered.filter(({ owner }) => owner === 'dead');
+  return { adopted, inFlight: alive?.name ?? null, deaths: kept.length, kept };
 };
 
 const adopt = async (
