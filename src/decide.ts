@@ -119,6 +119,10 @@ export const sharedFailure = (record: Credential, ask: Ask, now: Moment): Attemp
   return endedSinceAsked || (backingOff && !ask.force) ? attempt : null;
 };
 
+/** What to tell who asked for more than a token has left. */
+export const tooShort = (remaining: number): string =>
+  `valid for ${Math.floor(remaining / 1000)} s only, less than --min-ttl`;
+
 /** How often the stored refresh token has been sent without an answer. */
 export const unanswered = (record: Credential): number =>
   record.lastAttempt?.key === attemptKey(record) ? record.lastAttempt.unanswered : 0;
@@ -157,7 +161,7 @@ const wantMinTtl = (
     sentSinceAsked(record, ask, now) ||
     (wasRefreshed(record, now) && lifetimeMs - remaining < lifetimeMs * YOUNG_FRACTION);
   return asGoodAsItGets || ask.noRefresh || !renewable
-    ? serve(`valid for ${Math.floor(remaining / 1000)} s only, less than --min-ttl`)
+    ? serve(tooShort(remaining))
     : refresh('min-ttl', 'wait', 'serve');
 };
 

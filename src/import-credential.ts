@@ -186,7 +186,7 @@ const endpoint = (members: Members, name: string): string | null => {
   }
   const parsed = parseEndpoint(address);
   if ('problem' in parsed) {
-    throw new TokenctlError('usage', `${name} must be an https URL (http is for loopback only)`);
+    throw new TokenctlError('usage', `${name} is ${parsed.problem}`);
   }
   return address;
 };

@@ -1,8 +1,8 @@
-import type { Credential, TokenResponse } from './credential.ts';
+import type { Credential } from './credential.ts';
 import { TokenctlError } from './errors.ts';
 import { systemClock } from './platform/clock.ts';
 import type { RefreshFunction, RefreshLimits, RefreshOutcome } from './refresh-outcome.ts';
-import { checkTokenSet, type TokenSet } from './token-set.ts';
+import { type TokenSet, takeTokenSet } from './token-set.ts';
 
 /** What an own refresh function is given: what is stored now, null members where there is nothing. */
 export interface PreviousTokens {
@@ -47,12 +47,15 @@ const previousOf = (record: Credential): PreviousTokens => ({
 });
 
 const granted = (set: TokenSet): RefreshOutcome => {
-  const { lifetime, accessToken, ...checked } = checkTokenSet({ ...set }, systemClock());
-  const tokens: TokenResponse = { ...checked, accessToken, lifetime };
+  // The old refresh token is spent by now: what is wrong beside the new one must not cost it.
+  const { tokens, problems } = takeTokenSet({ ...set }, systemClock());
+  const accessTokenUsable = tokens.accessToken !== null;
   const judgement = {
-    accessTokenUsable: accessToken !== null,
+    accessTokenUsable,
     idTokenUsable: true,
-    problems: accessToken === null ? ['the refresh function gave no access_token'] : [],
+    problems: accessTokenUsable
+      ? problems
+      : [...problems, 'the refresh function gave no access_token'],
   };
   return { kind: 'granted', tokens, judge: async () => judgement };
 };

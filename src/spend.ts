@@ -2,6 +2,7 @@ import { failedAttempt, succeededAttempt } from './attempt.ts';
 import { type Attempt, type Credential, mergeTokens } from './credential.ts';
 import { afterFailure, type Refresh } from './decide.ts';
 import { errnoOf, TokenctlError } from './errors.ts';
+import type { LeaseStep } from './lock/lease.ts';
 import type { LeaseName } from './lock/lease-name.ts';
 import { elapsedMs } from './platform/clock.ts';
 import type { SignalHold } from './platform/signals.ts';
@@ -40,9 +41,8 @@ export const spend = async (
   if (refresh === null) {
     throw new Error('a refresh was decided without a way to refresh');
   }
-  const refused = await reserve(story, stake);
-  if (refused !== null) {
-    return refused === 'lost' ? 'again' : refused;
+  if ((await reserve(story, lease, record)) === 'lost') {
+    return 'again';
   }
   const tried =
     deaths > MAX_DEATHS && !request.ask.force
@@ -60,21 +60,19 @@ export const spend = async (
     : settle(story, record, afterFailure(decision, result), []);
 };
 
-/** Proves that a new token can be saved. null: it can. */
+/** Proves that a new token can be saved, before the one that it will cost is spent. */
 const reserve = async (
-  { store }: Story,
-  { lease, record, decision }: Stake,
-): Promise<Token | 'lost' | null> => {
+  { store: { login } }: Story,
+  lease: StoreLease,
+  record: Credential,
+): Promise<LeaseStep> => {
   try {
-    return (await lease.reserve(record)) === 'lost' ? 'lost' : null;
+    return await lease.reserve(record);
   } catch (error) {
     const why = `a new token could not be saved (${errnoOf(error) ?? 'unknown error'}), so none was asked for`;
-    if (decision.onFailure === 'serve') {
-      return tokenOf(store.login, record, { warnings: [why] });
-    }
     throw new TokenctlError('refused', why, {
-      login: store.login,
-      hint: 'make room, or the directory writable: tokenctl status',
+      login,
+      hint: 'make room, or its directory writable',
       cause: error,
     });
   }
@@ -153,7 +151,10 @@ const judge = async (
     },
     tried,
   );
-  return { saved: { ...saved, accessToken: null, lastAttempt: failure }, warnings: [], failure };
+  // The one before may still be good for a while; only the refresh token has moved on.
+  const { accessToken, tokenType, issued, lifetime, obtained, rejected } = previous;
+  const before = { accessToken, tokenType, issued, lifetime, obtained, rejected };
+  return { saved: { ...saved, ...before, lastAttempt: failure }, warnings: [], failure };
 };
 
 /** Puts a failed attempt down for everyone who asked in the meantime. */

@@ -1,11 +1,11 @@
 import type { Credential } from './credential.ts';
-import { type Decision, decide } from './decide.ts';
+import { type Decision, decide, tooShort } from './decide.ts';
 import { TokenctlError } from './errors.ts';
-import { createJudge, type Judge } from './lock/judge.ts';
+import { createJudge } from './lock/judge.ts';
 import type { LeaseName } from './lock/lease-name.ts';
 import { describeHolder } from './messages.ts';
 import { spend } from './spend.ts';
-import type { LeaseAttempt, Store, StoreLease } from './store/store.ts';
+import type { Store, StoreLease } from './store/store.ts';
 import { type Request, type Story, settle } from './story.ts';
 import { type Token, tokenOf } from './token.ts';
 
@@ -24,35 +24,49 @@ export const getToken = async (story: Story, request: Request): Promise<Token> =
     if (decision.kind !== 'refresh') {
       return settle(story, record, decision, warnings);
     }
-    const turn = await tryLease(story, judge);
-    if (turn instanceof TokenctlError) {
-      if (decision.onFailure === 'fail') {
-        throw turn;
+    const current = (more: readonly string[] = []) =>
+      tokenOf(story.store.login, record, { warnings: [...warnings, ...more] });
+    let holder: LeaseName | null = null;
+    try {
+      const turn = await story.store.tryLease(judge);
+      if (turn.kind === 'held') {
+        const token = await holdLease(story, request, turn.lease, lost);
+        if (token !== 'again') {
+          return withShortfall(story, request, token, warnings);
+        }
+      } else if (decision.meanwhile === 'serve') {
+        return current();
+      } else {
+        holder = turn.holder;
       }
-      return tokenOf(story.store.login, record, { warnings: [...warnings, turn.message] });
-    }
-    if (turn.kind === 'held') {
-      const token = await holdLease(story, request, turn.lease, lost);
-      if (token !== 'again') {
-        return { ...token, warnings: [...warnings, ...token.warnings] };
+    } catch (error) {
+      // What cannot be locked or saved (a read-only home) is no reason to withhold a token that works.
+      if (decision.onFailure === 'serve' && isRefusal(error)) {
+        return current([error.message]);
       }
-    } else if (decision.meanwhile === 'serve') {
-      return tokenOf(story.store.login, record, { warnings });
+      throw error;
     }
-    await wait(turn.kind === 'busy' ? turn.holder : null);
+    await wait(holder);
   }
 };
 
-/** A lock that cannot be had at all (a read-only home) is no reason to withhold a token that still works. */
-const tryLease = async ({ store }: Story, judge: Judge): Promise<LeaseAttempt | TokenctlError> => {
-  try {
-    return await store.tryLease(judge);
-  } catch (error) {
-    if (error instanceof TokenctlError) {
-      return error;
-    }
-    throw error;
-  }
+const isRefusal = (error: unknown): error is TokenctlError =>
+  error instanceof TokenctlError && error.code === 'refused';
+
+/** Says so if the provider grants less than the caller wants: another refresh would bring no more. */
+const withShortfall = (
+  { clock }: Story,
+  { ask: { minTtlMs } }: Request,
+  token: Token,
+  warnings: readonly string[],
+): Token => {
+  const { refreshed, expiresAt } = token;
+  const remaining = expiresAt === null ? null : expiresAt.getTime() - clock().epochMs;
+  const short = refreshed && remaining !== null && remaining < minTtlMs;
+  return {
+    ...token,
+    warnings: [...warnings, ...token.warnings, ...(short ? [tooShort(remaining)] : [])],
+  };
 };
 
 /** Everything that happens while the lease is ours. `again`: start over, somebody else got on with it. */

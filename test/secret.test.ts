@@ -16,7 +16,7 @@ const LEAKS: Readonly<Record<string, (value: unknown) => unknown>> = {
   'a template literal': (value) => `${value}`,
   'string concatenation': (value) => `x${value as string}`,
   'Array.join': (value) => [value, value].join(' '),
-  toLocaleString: (value) => (value as object).toLocaleString(),
+  'toLocaleString()': (value) => Object(value).toLocaleString(),
   'JSON.stringify': (value) => JSON.stringify({ value, list: [value], map: { value } }),
   'util.inspect': (value) => inspect({ value, list: [value] }, { depth: null }),
   'util.inspect of everything hidden': (value) =>

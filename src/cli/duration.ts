@@ -7,7 +7,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   h: 3_600_000,
   d: 86_400_000,
 };
-/** setTimeout takes no more; ten years are beyond any token's life anyway. */
+/** Ten years are beyond any token's life, and added to now they are still a date. */
 const LONGEST_MS = 10 * 365 * 86_400_000;
 
 /** `90s`, `10m`, `2h`, `1d` as milliseconds. @throws {TokenctlError} `usage` */

@@ -30,11 +30,16 @@ export const reportWarnings = (login: string, warnings: readonly string[]): void
 
 const asLine = ({ message, login, hint }: TokenctlError): string => {
   const about = login === undefined ? '' : `${login}: `;
-  const mend = hint === undefined ? '' : ` (${hint})`;
+  const mend = hint === undefined ? '' : ` (${printable(hint, 600)})`;
   return `tokenctl: ${about}${printable(message, 600)}${mend}`;
 };
 
 const asJson = ({ code, message, login, hint }: TokenctlError): string =>
   JSON.stringify({
-    error: { code, message: printable(message, 600), login: login ?? null, hint: hint ?? null },
+    error: {
+      code,
+      message: printable(message, 600),
+      login: login ?? null,
+      hint: hint === undefined ? null : printable(hint, 600),
+    },
   });

@@ -15,6 +15,7 @@ export class Lease {
   readonly #place: LockPlace;
   readonly #path: string;
   #gated = false;
+  #written = false;
 
   constructor(place: LockPlace, name: LeaseName) {
     this.#place = place;
@@ -33,6 +34,7 @@ export class Lease {
 
   /** Puts a file for the next record on the disk: the space is ours before anything is spent. */
   reserve(text: string): Promise<LeaseStep> {
+    this.#written = false;
     return this.#step((fs) => fs.createDurable(this.nextPath, text));
   }
 
@@ -56,9 +58,23 @@ export class Lease {
     return this.#gated;
   }
 
-  /** Makes the next record durable inside the lease, where the next holder finds it if we die. */
-  write(text: string): Promise<LeaseStep> {
-    return this.#step((fs) => fs.overwrite(this.nextPath, text));
+  /**
+   * Makes the next record durable inside the lease, where the next holder finds it if we die. The
+   * first time into the space that was reserved; a correction replaces it by rename, so that what
+   * is durable already is never torn.
+   */
+  async write(text: string): Promise<LeaseStep> {
+    const correction = `${this.nextPath}.new`;
+    const step = await this.#step(async (fs) => {
+      if (this.#written) {
+        await fs.createDurable(correction, text);
+        await fs.rename(correction, this.nextPath);
+      } else {
+        await fs.overwrite(this.nextPath, text);
+      }
+    });
+    this.#written = true;
+    return step;
   }
 
   /** The fence: renames the next record onto the record. An evicted holder's path is gone. */

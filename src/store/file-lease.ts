@@ -15,7 +15,7 @@ import {
   serialiseRecord,
   withoutRemainder,
 } from '../record-format.ts';
-import { readCredentialFile } from './location.ts';
+import { isLink, readCredentialFile } from './location.ts';
 import type { Inheritance, Stored, StoreLease } from './store.ts';
 
 export interface HeldFile {
@@ -68,6 +68,10 @@ export const fileLease = (held: HeldFile): StoreLease => {
     },
     remove: async () => {
       try {
+        if (!(await isLink(held.path))) {
+          // What dead holders left may hold tokens as well.
+          await forgetRemains(held);
+        }
         // A link only: those it is shared with keep the login.
         await place.fs.unlink(held.path);
         await place.fs.syncDirectory(directory);
@@ -129,8 +133,14 @@ const inherit = async (
   return { adopted, inFlight: alive?.name ?? null, deaths: kept.length, kept };
 };
 
+const forgetRemains = async ({ acquired, place }: HeldFile): Promise<void> => {
+  for (const remains of await acquired.lease.remains()) {
+    await removeRemains(place, remains);
+  }
+};
+
 const adopt = async (
-  { place, recordPath, directory }: HeldFile,
+  { place, recordPath, directory, login }: HeldFile,
   found: readonly Remains[],
   current: ParsedRecord | null,
 ): Promise<Credential | null> => {
@@ -147,11 +157,19 @@ const adopt = async (
   if (best === null) {
     return null;
   }
-  if (best.remainder) {
-    await place.fs.overwrite(best.path, best.text);
+  try {
+    if (best.remainder) {
+      await place.fs.overwrite(best.path, best.text);
+    }
+    await place.fs.rename(best.path, recordPath);
+    await place.fs.syncDirectory(directory);
+  } catch (error) {
+    throw new TokenctlError(
+      'refused',
+      `a new token that an earlier process got cannot be put in its place (${errnoOf(error)})`,
+      { login, hint: `make '${recordPath}' replaceable; the token is kept`, cause: error },
+    );
   }
-  await place.fs.rename(best.path, recordPath);
-  await place.fs.syncDirectory(directory);
   return best.parsed.record;
 };
 

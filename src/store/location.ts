@@ -25,8 +25,7 @@ export const readCredentialFile = async (
     requireSafeFile(stats, login);
     const warnings = await requireSafeDirectory(dirname(realPath), login);
     if (process.platform !== 'win32' && (stats.mode & OTHERS) !== 0) {
-      await file.chmod(0o600);
-      warnings.push('the credential file was open to others; its mode is now 0600');
+      warnings.push(await tighten('the credential file', '0600', () => file.chmod(0o600)));
     }
     return { text: await file.readFile('utf8'), warnings };
   } finally {
@@ -115,17 +114,38 @@ const requireSafeDirectory = async (directory: string, login: string): Promise<s
   if ((stats.mode & WORLD_WRITABLE) !== 0 && (stats.mode & STICKY) === 0) {
     throw refuse(`anybody can write to ${directory}`, login, `chmod 700 '${directory}'`);
   }
+  // Its owner could swap the file too; root and a sticky directory's owner are not defended against.
+  if (isForeign(stats) && stats.uid !== 0 && (stats.mode & STICKY) === 0) {
+    throw refuse(
+      `${directory} belongs to another user (uid ${stats.uid})`,
+      login,
+      'run tokenctl as that user, or set TOKENCTL_HOME',
+    );
+  }
   if ((stats.mode & OTHERS) !== 0 && basename(directory) === 'credentials' && !isForeign(stats)) {
-    await chmod(directory, 0o700);
-    return [`${directory} was open to others; its mode is now 0700`];
+    return [await tighten(directory, '0700', () => chmod(directory, 0o700))];
   }
   return [];
+};
+
+/** What cannot be tightened (a read-only file system) is told of; withholding a token would mend nothing. */
+const tighten = async (
+  what: string,
+  mode: string,
+  change: () => Promise<void>,
+): Promise<string> => {
+  try {
+    await change();
+    return `${what} was open to others; its mode is now ${mode}`;
+  } catch (error) {
+    return `${what} is open to others, and its mode cannot be changed (${errnoOf(error)})`;
+  }
 };
 
 const isForeign = ({ uid }: Stats): boolean =>
   process.geteuid !== undefined && uid !== process.geteuid();
 
-const isLink = async (path: string): Promise<boolean> => {
+export const isLink = async (path: string): Promise<boolean> => {
   try {
     return (await lstat(path)).isSymbolicLink();
   } catch {

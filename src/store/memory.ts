@@ -1,4 +1,5 @@
 import type { Credential } from '../credential.ts';
+import type { LeaseStep } from '../lock/lease.ts';
 import type { LeaseAttempt, Store, StoreLease } from './store.ts';
 
 /**
@@ -12,6 +13,14 @@ export const memoryStore = (initial: Credential | null = null, login = 'memory')
 
   const lease = (name: string): StoreLease => {
     let next: Credential | null = null;
+    // As with files, a lease that has ended can change nothing any more.
+    const step = async (change: () => void): Promise<LeaseStep> => {
+      if (holder !== name) {
+        return 'lost';
+      }
+      change();
+      return 'done';
+    };
     const release = async () => {
       holder = holder === name ? null : holder;
     };
@@ -20,17 +29,17 @@ export const memoryStore = (initial: Credential | null = null, login = 'memory')
       evicted: [],
       inherit: async () => ({ adopted: null, inFlight: null, deaths: 0 }),
       read: async () => (record === null ? null : { record, warnings: [] }),
-      reserve: async () => 'done',
-      gate: async () => 'done',
+      reserve: () => step(() => {}),
+      gate: () => step(() => {}),
       ungate: async () => {},
-      write: async (written) => {
-        next = written;
-        return 'done';
-      },
-      commit: async () => {
-        record = next ?? record;
-        return 'done';
-      },
+      write: (written) =>
+        step(() => {
+          next = written;
+        }),
+      commit: () =>
+        step(() => {
+          record = next ?? record;
+        }),
       remove: async () => {
         record = null;
       },
