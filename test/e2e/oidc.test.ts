@@ -58,7 +58,7 @@ test('50 processes at expiry make one refresh and print one token, at the next e
     expect(provider.count('refresh_token')).toBe(refreshes);
     expect(provider.count('refresh_token', 200)).toBe(refreshes);
     expect(await isLive(provider, results[0]?.stdout.trim() ?? '')).toBe(true);
-    await sleep(LIFETIME_S * 1000);
+    await sleep(refreshes === 1 ? LIFETIME_S * 1000 : 0);
   }
 });
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { createSharedLogin } from '../support/login.ts';
 
@@ -52,15 +52,49 @@ test('Retry-After is respected by everybody, and --force overrides it', async ()
   expect((await login.run(['get', 'work', '--force'])).code).toBe(0);
 });
 
-test('in the window an outage is invisible', async () => {
+/** Moves the proactive point to the beginning: what is stored is due, and still good for long. */
+const moveIntoWindow = async (recordPath: string): Promise<void> => {
+  const record = await readFile(recordPath, 'utf8');
+  await writeFile(recordPath, record.replace('"refresh_at":0.75', '"refresh_at":1e-9'));
+};
+
+test('in the window an outage is invisible, and tried once', async () => {
   const login = await createSharedLogin();
-  // Taken over with a minute left of what the provider grants: due, and still good.
-  const { access_token } = await login.importGrant('work', 60);
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  const { access_token } = await login.importGrant('work', 3600);
+  await moveIntoWindow(login.recordPath('work'));
   login.server.setFault({ kind: 'status', status: 503 });
   const results = await login.runMany(10, ['get', 'work']);
   expect(new Set(results.map(({ stdout }) => stdout.trim()))).toEqual(new Set([access_token]));
   expect(results.map(({ code, stderr }) => [code, stderr])).toEqual(Array(10).fill([0, '']));
+  expect(login.server.tokenRequests).toBe(1);
+});
+
+test('in the window a busy sibling means the current token, at once', async () => {
+  const login = await createSharedLogin({ latencyMs: 3_000 });
+  const { access_token } = await login.importGrant('work', 3600);
+  await moveIntoWindow(login.recordPath('work'));
+  const refreshing = login.start(['get', 'work']);
+  await new Promise<void>((resolve) => {
+    login.server.onTokenRequest(() => resolve());
+  });
+  const meanwhile = await login.run(['get', 'work']);
+  expect(meanwhile).toMatchObject({ code: 0, stdout: `${access_token}\n`, stderr: '' });
+  expect(meanwhile.ms).toBeLessThan(2_000);
+  expect((await refreshing.result).stdout).not.toBe(meanwhile.stdout);
+  expect(login.server.tokenRequests).toBe(1);
+});
+
+test('in the window a dead refresh token is a warning until the access token expires', async () => {
+  const login = await createSharedLogin();
+  const { access_token } = await login.importGrant('work', 3600);
+  await moveIntoWindow(login.recordPath('work'));
+  login.server.revokeFamily(access_token);
+  for (const _ of [1, 2]) {
+    const result = await login.run(['get', 'work']);
+    expect(result).toMatchObject({ code: 0, stdout: `${access_token}\n` });
+    expect(result.stderr).toContain('login required soon');
+  }
+  expect(login.server.tokenRequests).toBe(1);
 });
 
 test('a dead refresh token is sent once, then answered 4 without a request', async () => {
