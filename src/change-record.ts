@@ -5,79 +5,74 @@ import { createJudge } from './lock/judge.ts';
 import { describeHolder } from './messages.ts';
 import type { Store, StoreLease } from './store/store.ts';
 
-const PAUSE_MS = 30;
-
 /**
- * Changes a record under its lock: import, invalidate and removal go through here, so that none
- * of them can happen while a refresh is under way.
+ * Changes a record under its lock: import and invalidate go through here, so that neither can
+ * happen while a refresh is under way.
  *
- * @param change gives the record to save, `remove`, or null to leave things as they are; it may be
- *   asked more than once.
+ * @param change gives the record to save, or null to leave things as they are; it may be asked more
+ *   than once.
  * @returns what `change` gave in the end.
  */
-export const changeRecord = async <Change extends Credential | 'remove' | null>(
+export const changeRecord = <Change extends Credential | null>(
   store: Store,
   timeoutMs: number,
   change: (current: Credential | null) => Change,
-  { ignoreCurrent = false } = {},
-): Promise<Change> => {
+): Promise<Change> =>
+  underLease(store, timeoutMs, async (lease) => {
+    await lease.inherit(new Set());
+    const current = (await lease.read())?.record ?? null;
+    const changed = change(current);
+    const done =
+      changed === null ||
+      ((await lease.reserve(current)) === 'done' &&
+        (await lease.write(changed, current)) === 'done' &&
+        (await lease.commit()) !== 'lost');
+    return done ? { result: changed } : 'lost';
+  });
+
+/** Forgets a record under its lock. Nothing of it is read: a damaged one must be removable too. */
+export const removeRecord = (store: Store, timeoutMs: number): Promise<void> =>
+  underLease(store, timeoutMs, async (lease) => ({ result: await lease.remove() }));
+
+const PAUSE_MS = 30;
+
+const underLease = async <Result>(
+  store: Store,
+  timeoutMs: number,
+  action: (lease: StoreLease) => Promise<{ result: Result } | 'lost'>,
+): Promise<Result> => {
   const judge = createJudge();
   const end = performance.now() + timeoutMs;
   for (;;) {
     const turn = await store.tryLease(judge);
     if (turn.kind === 'held') {
-      const result = await changeUnder(turn.lease, store.login, change, ignoreCurrent);
-      if (result !== 'lost') {
-        return result.changed;
+      const outcome = await holding(turn.lease, store.login, action);
+      if (outcome !== 'lost') {
+        return outcome.result;
       }
     }
     if (performance.now() >= end) {
       const { who, hint } = describeHolder(turn.kind === 'busy' ? turn.holder : null);
-      throw new TokenctlError('unavailable', `timed out waiting for ${who}`, {
-        login: store.login,
-        hint,
-      });
+      const { login } = store;
+      throw new TokenctlError('unavailable', `timed out waiting for ${who}`, { login, hint });
     }
     await sleep(PAUSE_MS);
   }
 };
 
-const changeUnder = async <Change extends Credential | 'remove' | null>(
+const holding = async <Result>(
   lease: StoreLease,
   login: string,
-  change: (current: Credential | null) => Change,
-  ignoreCurrent: boolean,
-): Promise<{ changed: Change } | 'lost'> => {
+  action: (lease: StoreLease) => Promise<Result>,
+): Promise<Result> => {
   try {
-    if (ignoreCurrent) {
-      const changed = change(null);
-      await lease.remove();
-      return { changed };
-    }
-    await lease.inherit(new Set());
-    const current = (await lease.read())?.record ?? null;
-    const changed = change(current);
-    if (changed === 'remove') {
-      await lease.remove();
-    } else if (changed !== null) {
-      const done =
-        (await lease.reserve(current)) === 'done' &&
-        (await lease.write(changed, current)) === 'done' &&
-        (await lease.commit()) !== 'lost';
-      return done ? { changed } : 'lost';
-    }
-    return { changed };
+    return await action(lease);
   } catch (error) {
-    throw error instanceof TokenctlError
-      ? error
-      : new TokenctlError(
-          'refused',
-          `the credential could not be saved (${errnoOf(error) ?? 'unknown error'})`,
-          {
-            login,
-            cause: error,
-          },
-        );
+    if (error instanceof TokenctlError) {
+      throw error;
+    }
+    const why = `the credential could not be saved (${errnoOf(error) ?? 'unknown error'})`;
+    throw new TokenctlError('refused', why, { login, cause: error });
   } finally {
     await lease.release();
   }

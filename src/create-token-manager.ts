@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { changeRecord } from './change-record.ts';
 import { type Credential, DEFAULT_REFRESH_AT, freshness } from './credential.ts';
 import { TokenctlError } from './errors.ts';
+import { noSuchLogin } from './messages.ts';
 import { ownRefresh, type RefreshWith } from './own-refresh.ts';
 import { type Clock, type Moment, systemClock } from './platform/clock.ts';
 import { createSignalHold } from './platform/signals.ts';
@@ -21,6 +22,8 @@ export interface TokenManagerOptions {
    * `login_required` (the refresh token is dead) or `refused` (the configuration is wrong).
    */
   readonly refresh?: RefreshWith | undefined;
+  /** How long `refresh` may take before it counts as failed, milliseconds; 30 s if absent. */
+  readonly refreshTimeoutMs?: number | undefined;
   /** Fraction of the stated lifetime after which to renew, 0 to 1; 0.75 if absent. */
   readonly refreshAt?: number | undefined;
   /** Called after new tokens have become durable. What it throws becomes a warning. */
@@ -73,7 +76,10 @@ export const createTokenManager = (options: TokenManagerOptions): TokenManager =
   if (refreshAt !== null && !(refreshAt > 0 && refreshAt <= 1)) {
     throw new TokenctlError('usage', 'refreshAt must be more than 0 and at most 1');
   }
-  const refresh = options.refresh === undefined ? oauthRefresh : ownRefresh(options.refresh);
+  const refresh =
+    options.refresh === undefined
+      ? oauthRefresh
+      : ownRefresh(options.refresh, options.refreshTimeoutMs ?? DEFAULT_TIMEOUT_MS);
   const story = {
     store,
     refresh,
@@ -153,10 +159,7 @@ const invalidate = async (
 ): Promise<boolean> => {
   const changed = await changeRecord(store, timeoutMs, (current) => {
     if (current === null) {
-      throw new TokenctlError('no_such_login', `there is no login named ${store.login}`, {
-        login: store.login,
-        hint: `tokenctl import ${store.login}`,
-      });
+      throw noSuchLogin(store.login);
     }
     const concerns = rejected === null || rejected.equals(current.accessToken);
     return concerns && !current.rejected ? { ...current, rejected: true } : null;

@@ -50,7 +50,7 @@ export interface Client {
   readonly clientId: string | null;
   readonly clientSecret: Secret | null;
   readonly authMethod: AuthMethod;
-  /** Deviations of this authorization server that change what we do; see `providers/quirks.ts`. */
+  /** Deviations of this authorization server that change what we do; see `providers/providers.ts`. */
   readonly quirks: readonly string[];
 }
 

@@ -125,7 +125,9 @@ export const tooShort = (remaining: number): string =>
 
 /** How often the stored refresh token has been sent without an answer. */
 export const unanswered = (record: Credential): number =>
-  record.lastAttempt?.key === attemptKey(record) ? record.lastAttempt.unanswered : 0;
+  record.refreshToken !== null && record.lastAttempt?.key === attemptKey(record)
+    ? record.lastAttempt.unanswered
+    : 0;
 
 /** What the access token alone calls for. */
 const want = (record: Credential, ask: Ask, around: Surroundings): Settled | Refresh => {
@@ -193,7 +195,10 @@ const unrenewable = (wanted: Refresh, noRefresh: boolean): Settled => {
   }
   return noRefresh
     ? fail('unavailable', 'a refresh is needed, and --no-refresh forbids it')
-    : fail('login_required', 'the access token is no longer usable and there is no refresh token');
+    : fail(
+        'login_required',
+        'the access token is no longer usable, and there is nothing to renew it with',
+      );
 };
 
 const serve = (warning: string | null): Settled => ({ kind: 'serve', warning });

@@ -1,7 +1,7 @@
 import type { Decision } from './decide.ts';
 import { type ErrorCode, printable, TokenctlError } from './errors.ts';
-import { type LeaseName, parseLeaseName } from './lock/lease-name.ts';
-import { processState } from './platform/process-identity.ts';
+import { hashMachine, type LeaseName, type LeaseOwner, parseLeaseName } from './lock/lease-name.ts';
+import { currentProcess, processState } from './platform/process-identity.ts';
 
 /** The error for a decision that ends here: what happened, to which login, and what mends it. */
 export const failureOf = (
@@ -28,12 +28,25 @@ const hintFor = (code: ErrorCode, login: string): string | undefined => {
     case 'login_required':
       return `tokenctl import ${login}`;
     case 'unavailable':
-      return `try later, or force another try: tokenctl get ${login} --force`;
+      return 'try later';
     case 'refused':
-      return `tokenctl status ${login}`;
+      return `when it is mended: tokenctl get ${login} --force`;
     default:
       return undefined;
   }
+};
+
+/** The error for a name under which nothing is stored. */
+export const noSuchLogin = (login: string): TokenctlError =>
+  new TokenctlError('no_such_login', `there is no login named ${login}`, {
+    login,
+    hint: `tokenctl import ${login}`,
+  });
+
+/** Its pid means something here. */
+const isHere = ({ machineHash, namespaces }: LeaseOwner): boolean => {
+  const self = currentProcess();
+  return machineHash === hashMachine(self.machine) && namespaces === self.namespaces;
 };
 
 /** Who is being waited for, and how a person can end the wait. */
@@ -43,6 +56,12 @@ export const describeHolder = (holder: LeaseName | null): { who: string; hint: s
     return { who: 'another process that is refreshing', hint: 'try again' };
   }
   const { pid } = owner;
+  if (!isHere(owner)) {
+    return {
+      who: 'a process on another machine or in another container, which is refreshing',
+      hint: 'try again, or with a longer --timeout',
+    };
+  }
   const state = processState(pid);
   if (state === 'T' || state === 't') {
     return {

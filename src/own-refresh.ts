@@ -1,5 +1,5 @@
 import type { Credential } from './credential.ts';
-import { TokenctlError } from './errors.ts';
+import { printable, TokenctlError } from './errors.ts';
 import { systemClock } from './platform/clock.ts';
 import type { RefreshFunction, RefreshLimits, RefreshOutcome } from './refresh-outcome.ts';
 import { type TokenSet, takeTokenSet } from './token-set.ts';
@@ -15,20 +15,36 @@ export interface PreviousTokens {
 export type RefreshWith = (previous: PreviousTokens) => Promise<TokenSet>;
 
 /** Gives a caller's own function the whole guarantee: it is called under the lease, like OAuth is. */
-export const ownRefresh = (refreshWith: RefreshWith): RefreshFunction =>
+export const ownRefresh = (refreshWith: RefreshWith, timeoutMs: number): RefreshFunction =>
   Object.assign(
     async (record: Credential, { beforeSending }: RefreshLimits): Promise<RefreshOutcome> => {
       if (!(await beforeSending())) {
         return NOT_SENT;
       }
       try {
-        return granted(await refreshWith(previousOf(record)));
+        return granted(await within(timeoutMs, refreshWith(previousOf(record))));
       } catch (error) {
         return failed(error);
       }
     },
     { own: true },
   );
+
+/** The lease and the program's signals are held meanwhile: not for ever. */
+const within = async <T>(ms: number, promise: Promise<T>): Promise<T> => {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new TokenctlError('unavailable', `no answer within ${ms} ms`)),
+      ms,
+    );
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
 
 const NOT_SENT: RefreshOutcome = {
   kind: 'unavailable',
@@ -63,7 +79,7 @@ const granted = (set: TokenSet): RefreshOutcome => {
 const failed = (error: unknown): RefreshOutcome => {
   const known = error instanceof TokenctlError ? error : null;
   // Another error's message may hold a token: only its name gets out.
-  const description = known?.message ?? null;
+  const description = known === null ? null : printable(known.message);
   const name = error instanceof Error ? error.name : 'Error';
   if (known?.code === 'login_required') {
     return { kind: 'rejected', verdict: 'dead', error: known.code, description };

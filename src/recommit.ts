@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Credential, tokenHash } from './credential.ts';
 import { createJudge } from './lock/judge.ts';
+import type { LeaseName } from './lock/lease-name.ts';
 import type { Store } from './store/store.ts';
 
 /**
@@ -18,6 +19,7 @@ export const recommit = async (
   store: Store,
   next: Credential,
   spent: Credential,
+  lost: ReadonlySet<LeaseName>,
 ): Promise<'saved' | 'superseded' | 'busy'> => {
   const judge = createJudge();
   const end = performance.now() + LIMIT_MS;
@@ -26,11 +28,9 @@ export const recommit = async (
     if (turn.kind === 'held') {
       const { lease } = turn;
       try {
+        await lease.inherit(lost);
         const stored = await lease.read();
-        if (
-          stored === null ||
-          tokenHash(stored.record.refreshToken) !== tokenHash(spent.refreshToken)
-        ) {
+        if (stored === null || !isSame(stored.record, spent)) {
           return 'superseded';
         }
         if (
@@ -48,3 +48,8 @@ export const recommit = async (
   }
   return 'busy';
 };
+
+const isSame = (a: Credential, b: Credential): boolean =>
+  a.recordId === b.recordId &&
+  a.generation === b.generation &&
+  tokenHash(a.refreshToken) === tokenHash(b.refreshToken);

@@ -162,9 +162,9 @@ const readMembers = (text: string): CompleteRecord => {
     refreshToken: read.secret('refresh_token'),
     provider: read.nullable('provider', (name) => read.string(name)),
     client: {
-      issuer: read.nullable('issuer', (name) => read.string(name)),
-      tokenEndpoint: read.nullable('token_endpoint', (name) => read.string(name)),
-      revocationEndpoint: read.nullable('revocation_endpoint', (name) => read.string(name)),
+      issuer: read.nullable('issuer', (name) => read.url(name)),
+      tokenEndpoint: read.nullable('token_endpoint', (name) => read.url(name)),
+      revocationEndpoint: read.nullable('revocation_endpoint', (name) => read.url(name)),
       clientId: read.nullable('client_id', (name) => read.string(name)),
       clientSecret: read.secret('client_secret'),
       authMethod: read.oneOf<AuthMethod>('token_endpoint_auth_method', AUTH_METHODS),
@@ -314,6 +314,11 @@ class Members {
   string(name: string): string {
     const value = this.take(name);
     return typeof value === 'string' ? value : bad(`${name} is not a string`);
+  }
+
+  url(name: string): string {
+    const value = this.string(name);
+    return URL.canParse(value) ? value : bad(`${name} is not a URL`);
   }
 
   secret(name: string): Secret | null {

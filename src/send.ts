@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sentUnanswered, type Try } from './attempt.ts';
+import { errnoOf, TokenctlError } from './errors.ts';
 import type { LeaseStep } from './lock/lease.ts';
 import type { RefreshOutcome } from './refresh-outcome.ts';
 import type { Stake } from './spend.ts';
@@ -32,28 +33,35 @@ export const send = async (
   story: Story,
   request: Request,
   { lease, record, decision, deaths, signals }: Stake,
-  refresh: NonNullable<Story['refresh']>,
 ): Promise<Tried | 'lost'> => {
   const id = randomUUID();
+  const { refresh } = story;
   const proactive = decision.onFailure === 'serve';
   let unanswered = sentUnanswered(record, deaths);
   for (let requests = 1; ; requests += 1) {
     const nth = unanswered + 1;
     const sent = story.clock();
     let gate = 'done' as LeaseStep;
+    let gateError: unknown = null;
     const outcome = await refresh(record, {
-      connectTimeoutMs: proactive
-        ? PROACTIVE_CONNECT_TIMEOUT_MS
-        : Math.max(1, Math.min(CONNECT_TIMEOUT_MS, request.remainingMs())),
+      connectTimeoutMs: connectTimeoutMs(proactive, request),
       answerTimeoutMs: ANSWER_TIMEOUT_MS,
       // The gate is passed as late as it can be, with the connection established: who is interrupted
       // while connecting has sent nothing, and leaves nothing that says otherwise.
       beforeSending: async () => {
         signals.hold();
-        gate = await lease.gate(record.generation, nth);
-        return gate === 'done';
+        try {
+          gate = await lease.gate(record.generation, nth);
+          return gate === 'done';
+        } catch (error) {
+          gateError = error;
+          return false;
+        }
       },
-    });
+    }).catch(unforeseen);
+    if (gateError !== null) {
+      throw cannotMark(gateError, story.store.login);
+    }
     if (gate === 'lost') {
       return 'lost';
     }
@@ -63,7 +71,8 @@ export const send = async (
       await lease.ungate(record.generation, nth);
     }
     // A caller's own function decides itself what it tries again.
-    const mayRetry = requests === 1 && !proactive && !refresh.own;
+    // Neither does who wants to end now: the outcome is put down for the others first.
+    const mayRetry = requests === 1 && !proactive && !refresh.own && !signals.pending();
     const pauseMs = mayRetry ? retryPauseMs(outcome, decision.reason) : null;
     if (pauseMs === null || pauseMs + QUICK_ANSWER_MS > request.remainingMs()) {
       const ended = story.clock();
@@ -74,6 +83,32 @@ export const send = async (
     await sleep(pauseMs);
   }
 };
+
+/** A caller's short patience must not pass for an unreachable provider: that would be shared with all. */
+const connectTimeoutMs = (proactive: boolean, { remainingMs }: Request): number =>
+  proactive
+    ? PROACTIVE_CONNECT_TIMEOUT_MS
+    : Math.max(
+        PROACTIVE_CONNECT_TIMEOUT_MS,
+        Math.min(CONNECT_TIMEOUT_MS, Math.round(remainingMs())),
+      );
+
+/** A bug, and the refresh token may have gone out: nothing else is said of it, for it may hold tokens. */
+const unforeseen = (error: unknown): RefreshOutcome => ({
+  kind: 'unavailable',
+  fault: 'ambiguous',
+  transient: false,
+  error: 'internal_error',
+  description: error instanceof Error ? error.name : null,
+  retryAfterMs: null,
+});
+
+const cannotMark = (error: unknown, login: string): TokenctlError =>
+  new TokenctlError(
+    'refused',
+    `the lease cannot be written to (${errnoOf(error) ?? 'unknown error'}), so nothing was sent`,
+    { login, hint: 'make room, or its directory writable', cause: error },
+  );
 
 /** How long to wait before the one retry; null if there must be none. */
 const retryPauseMs = (

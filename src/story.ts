@@ -10,8 +10,8 @@ import { type Token, tokenOf } from './token.ts';
 /** What the story is told with. */
 export interface Story {
   readonly store: Store;
-  /** How to renew; null if there is no way. */
-  readonly refresh: RefreshFunction | null;
+  /** How to renew. */
+  readonly refresh: RefreshFunction;
   readonly clock: Clock;
   /** Overrides the record's own proactive point. */
   readonly refreshAt: number | null;

@@ -3,9 +3,9 @@ import { type Decision, decide, tooShort } from './decide.ts';
 import { TokenctlError } from './errors.ts';
 import { createJudge } from './lock/judge.ts';
 import type { LeaseName } from './lock/lease-name.ts';
-import { describeHolder } from './messages.ts';
+import { describeHolder, noSuchLogin } from './messages.ts';
 import { spend } from './spend.ts';
-import type { Store, StoreLease } from './store/store.ts';
+import type { Inheritance, Store, StoreLease } from './store/store.ts';
 import { type Request, type Story, settle } from './story.ts';
 import { type Token, tokenOf } from './token.ts';
 
@@ -78,28 +78,49 @@ const holdLease = async (
 ): Promise<Token | 'again'> => {
   const signals = story.createSignalHold();
   try {
-    const { inFlight, deaths } = await rollForward(story, lease, lost);
+    const inheritance = await rollForward(story, lease, lost);
     const { record, warnings, decision } = await consider(story, request, lease);
     if (decision.kind !== 'refresh') {
       return settle(story, record, decision, warnings);
     }
-    const mayServe = decision.onFailure === 'serve';
-    if (inFlight !== null || deaths > 0) {
-      // The refresh token is out there and may be spent already: not while the old token still works.
-      if (mayServe) {
-        return tokenOf(story.store.login, record, { warnings });
-      }
-      if (inFlight !== null) {
-        return 'again';
-      }
+    // Without a refresh token there is nothing that a dead or evicted holder could have spent.
+    const { inFlight, deaths } = record.refreshToken === null ? NOTHING_SENT : inheritance;
+    // The refresh token is out there and may be spent already: not while the old token still works.
+    if (decision.onFailure === 'serve' && (inFlight !== null || deaths > 0)) {
+      return tokenOf(story.store.login, record, { warnings });
     }
-    return await spend(story, request, {
-      ...{ lease, record, decision, deaths },
-      ...{ signals, lost },
-    });
+    if (inFlight !== null) {
+      return 'again';
+    }
+    if (deaths > MAX_DEATHS && !request.ask.force) {
+      requireRest(story, inheritance);
+    }
+    return await spend(story, request, { lease, record, decision, deaths, signals, lost });
   } finally {
     await lease.release();
     await signals.release();
+  }
+};
+
+const NOTHING_SENT = { inFlight: null, deaths: 0 } as const;
+
+/** A refresh token goes out a second time if its sender died, and not a third … */
+const MAX_DEATHS = 1;
+/** … before the provider has long forgotten both, or someone says so. Nobody knows that it is dead. */
+const REST_AFTER_DEATHS_MS = 10 * 60_000;
+
+const requireRest = ({ clock, store }: Story, { lastDeathMs }: Inheritance): void => {
+  const sinceMs = clock().epochMs - (lastDeathMs ?? 0);
+  // A clock that was stepped back must not make it rest for years.
+  if (sinceMs >= 0 && sinceMs < REST_AFTER_DEATHS_MS) {
+    throw new TokenctlError(
+      'unavailable',
+      'not now: two processes died after they had sent the refresh token and before its answer was saved, so it may be spent',
+      {
+        login: store.login,
+        hint: `in ${Math.ceil((REST_AFTER_DEATHS_MS - sinceMs) / 60_000)} min it is tried once more; now: tokenctl get ${store.login} --force`,
+      },
+    );
   }
 };
 
@@ -125,16 +146,21 @@ const consider = async (
   const { store, refreshAt, clock } = story;
   const stored = await source.read();
   if (stored === null) {
-    throw new TokenctlError('no_such_login', `there is no login named ${store.login}`, {
-      login: store.login,
-      hint: `tokenctl import ${store.login}`,
-    });
+    throw noSuchLogin(store.login);
   }
-  const record = refreshAt === null ? stored.record : { ...stored.record, refreshAt };
-  const renewable = story.refresh !== null && (story.refresh.own || record.refreshToken !== null);
-  const decision = decide(record, ask, { now: clock(), renewable, foreign: false });
+  const { record } = stored;
+  const renewable = story.refresh.own || isRenewable(record);
+  const decision = decide(refreshAt === null ? record : { ...record, refreshAt }, ask, {
+    now: clock(),
+    renewable,
+    foreign: false,
+  });
   return { record, warnings: stored.warnings, decision };
 };
+
+/** By OAuth: what a refresh needs is stored. */
+const isRenewable = ({ refreshToken, client }: Credential): boolean =>
+  refreshToken !== null && client.tokenEndpoint !== null && client.clientId !== null;
 
 /** First pause between two looks at the record, and the longest: a result is noticed within a tenth of a second. */
 const FIRST_PAUSE_MS = 20;

@@ -8,6 +8,8 @@ export interface Token {
   readonly accessToken: Secret;
   /** RFC 6749 section 7.1: how to present it; usually `Bearer`. */
   readonly tokenType: string;
+  /** When the request that brought it was sent. */
+  readonly issuedAt: Date;
   /** null if the authorization server stated no lifetime. */
   readonly expiresAt: Date | null;
   readonly scope: string | null;
@@ -41,6 +43,7 @@ export const tokenOf = (
     login,
     accessToken,
     tokenType,
+    issuedAt: new Date(record.issued.epochMs),
     expiresAt: expiresAt === null ? null : new Date(expiresAt),
     scope,
     idToken,

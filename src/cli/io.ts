@@ -1,5 +1,5 @@
 import { TokenctlError } from '../errors.ts';
-import { EXIT_SIGPIPE } from './exit-codes.ts';
+import { EXIT_SIGPIPE, EXIT_UNFORESEEN } from './exit-codes.ts';
 
 /** Writes the answer to stdout and waits until it is out. */
 export const print = (text: string): Promise<void> =>
@@ -20,7 +20,11 @@ export const say = (text: string): void => {
 /** A reader that went away (`tokenctl … | head -1`) is not a fault to report. */
 export const endQuietlyOnBrokenPipe = (): void => {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? EXIT_SIGPIPE : 1);
+    if (error.code === 'EPIPE') {
+      process.exit(EXIT_SIGPIPE);
+    }
+    say(`tokenctl: stdout cannot be written to (${error.code})\n`);
+    process.exit(EXIT_UNFORESEEN);
   });
   process.stderr.on('error', () => {});
 };

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { TokenctlError } from '../errors.ts';
-import { endQuietlyOnBrokenPipe, say } from './io.ts';
+import { endQuietlyOnBrokenPipe } from './io.ts';
 import { reportError } from './report.ts';
 
 declare const TOKENCTL_VERSION: string;
@@ -70,11 +70,12 @@ const usageExitCode = (error: CommanderError, args: readonly string[]): number =
   if (error.exitCode === 0) {
     return 0;
   }
-  if (error.code === 'commander.help') {
-    say('tokenctl: a command is missing (tokenctl --help)\n');
-    return 2;
-  }
-  const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+  const message =
+    error.code !== 'commander.help'
+      ? error.message.replace(/^error: /, '').replaceAll('\n', ' ')
+      : args[0] === 'help'
+        ? 'there is no such command'
+        : 'a command is missing';
   return reportError(
     new TokenctlError('usage', message, { hint: 'tokenctl --help' }),
     args.includes('--json'),

@@ -24,62 +24,62 @@ export const tryAcquire = async (
   const prepared = `${lockPath}.${name}.new`;
   const evicted: LeaseName[] = [];
   let isPrepared = false;
-  const giveUp = async <T>(result: T): Promise<T> => {
+  try {
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const entries = await entriesOf(fs, lockPath);
+      if (entries === 'not-a-directory') {
+        return { kind: 'obstructed', what: 'it is not a directory' };
+      }
+      if (entries.length > 0) {
+        const holder = holderAmong(entries);
+        if (holder === null) {
+          // NFS keeps a deleted file that is still open under such a name for a while.
+          return entries.every((entry) => entry.startsWith('.nfs'))
+            ? { kind: 'busy', holder: entries.join(' ') }
+            : { kind: 'obstructed', what: `it holds ${JSON.stringify(entries[0])}` };
+        }
+        if ((await judgeHolder(place, join(lockPath, holder), holder)) === 'alive') {
+          return { kind: 'busy', holder };
+        }
+        if (await evict(fs, lockPath, holder)) {
+          evicted.push(holder);
+        }
+        continue;
+      }
+      if (!isPrepared) {
+        const made = await attempt(() => prepare(fs, prepared, name, ownerText));
+        if (made !== 'done') {
+          await removeTree(fs, prepared);
+          // A holder that cannot see us took us for dead and swept it up: start over.
+          if (made === 'ENOENT' && round + 1 < MAX_ROUNDS) {
+            continue;
+          }
+          throw cannot('create the lock', made);
+        }
+        isPrepared = true;
+      }
+      const renamed = await attempt(() => fs.rename(prepared, lockPath));
+      if (renamed === 'done') {
+        isPrepared = false;
+        return { kind: 'held', lease: new Lease(place, name), evicted };
+      }
+      if (renamed === 'ENOENT') {
+        isPrepared = false;
+      } else if (renamed === 'ENOTDIR') {
+        return { kind: 'obstructed', what: 'it is not a directory' };
+      } else if (!OCCUPIED.has(renamed)) {
+        throw cannot('create the lock', renamed);
+      } else {
+        // Windows renames onto no directory at all, not even an empty one that a holder left behind.
+        await attempt(() => fs.rmdir(lockPath));
+      }
+    }
+    return { kind: 'busy', holder: 'many' };
+  } finally {
     if (isPrepared) {
       await removeTree(fs, prepared);
     }
-    return result;
-  };
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const entries = await entriesOf(fs, lockPath);
-    if (entries === 'not-a-directory') {
-      return giveUp({ kind: 'obstructed', what: 'it is not a directory' });
-    }
-    if (entries.length > 0) {
-      const holder = holderAmong(entries);
-      if (holder === null) {
-        // NFS keeps a deleted file that is still open under such a name for a while.
-        return entries.every((entry) => entry.startsWith('.nfs'))
-          ? giveUp({ kind: 'busy', holder: entries.join(' ') })
-          : giveUp({ kind: 'obstructed', what: `it holds ${JSON.stringify(entries[0])}` });
-      }
-      if ((await judgeHolder(place, join(lockPath, holder), holder)) === 'alive') {
-        return giveUp({ kind: 'busy', holder });
-      }
-      if (await evict(fs, lockPath, holder)) {
-        evicted.push(holder);
-      }
-      continue;
-    }
-    if (!isPrepared) {
-      const made = await attempt(() => prepare(fs, prepared, name, ownerText));
-      if (made !== 'done') {
-        await removeTree(fs, prepared);
-        // A holder that cannot see us took us for dead and swept it up: start over.
-        if (made === 'ENOENT' && round + 1 < MAX_ROUNDS) {
-          continue;
-        }
-        throw Object.assign(new Error(`cannot create the lock (${made})`), { code: made });
-      }
-      isPrepared = true;
-    }
-    const renamed = await attempt(() => fs.rename(prepared, lockPath));
-    if (renamed === 'done') {
-      return { kind: 'held', lease: new Lease(place, name), evicted };
-    }
-    if (renamed === 'ENOENT') {
-      isPrepared = false;
-    } else if (renamed === 'ENOTDIR') {
-      return giveUp({ kind: 'obstructed', what: 'it is not a directory' });
-    } else if (!OCCUPIED.has(renamed)) {
-      await giveUp(null);
-      throw Object.assign(new Error(`cannot create the lock (${renamed})`), { code: renamed });
-    } else {
-      // Windows renames onto no directory at all, not even an empty one that a holder left behind.
-      await attempt(() => fs.rmdir(lockPath));
-    }
   }
-  return giveUp({ kind: 'busy', holder: 'many' });
 };
 
 /** What rename(2) onto a directory that is not empty says: POSIX the first two, Windows the others. */
@@ -102,9 +102,7 @@ const evict = async (fs: FileSystem, lockPath: string, holder: LeaseName): Promi
     fs.rename(join(lockPath, holder), `${lockPath}.${holder}.dead`),
   );
   if (moved !== 'done' && moved !== 'ENOENT') {
-    throw Object.assign(new Error(`cannot move a dead holder's lease aside (${moved})`), {
-      code: moved,
-    });
+    throw cannot("move a dead holder's lease aside", moved);
   }
   await attempt(() => fs.rmdir(lockPath));
   return moved === 'done';
@@ -114,3 +112,6 @@ const holderAmong = (entries: readonly string[]): LeaseName | null => {
   const [only] = entries;
   return entries.length === 1 && only !== undefined && parseLeaseName(only) !== null ? only : null;
 };
+
+const cannot = (what: string, errno: string): Error =>
+  Object.assign(new Error(`cannot ${what} (${errno})`), { code: errno });

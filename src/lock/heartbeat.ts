@@ -1,4 +1,5 @@
 import lockfile from 'proper-lockfile';
+import { errnoOf } from '../errors.ts';
 import type { FileSystem } from '../platform/fs.ts';
 import { removeLeaseSync } from '../platform/remove-sync.ts';
 import { type Acquisition, tryAcquire } from './acquire.ts';
@@ -52,6 +53,12 @@ export const tryAcquireKept = async (
   } catch (error) {
     if (carrier.acquisition !== null && carrier.acquisition.kind !== 'held') {
       return carrier.acquisition;
+    }
+    // It has given the lease up, but did not wait for that.
+    await carrier.settled();
+    if (carrier.acquisition !== null && errnoOf(error) === 'ENOENT') {
+      // Taken from us before its first heartbeat, by one that cannot see us and thought us dead.
+      return { kind: 'busy', holder: 'another' };
     }
     throw error;
   }

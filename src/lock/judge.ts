@@ -18,6 +18,11 @@ export const SILENCE_MS = 10_000;
  * only be suspended with its machine. It is succeeded only when its last heartbeat is this old.
  */
 export const GATED_SILENCE_MS = 15 * 60_000;
+/**
+ * Between two looks no more silence than this counts. In a longer gap this process was stopped or
+ * its machine asleep, and so, perhaps, was the owner: on waking, nobody is dead at once.
+ */
+const LONGEST_LOOK_MS = 1_000;
 
 /**
  * Judges by what the system says of the process. One that cannot be seen from here (another
@@ -28,21 +33,27 @@ export const createJudge = (
   wallClock: () => number = Date.now,
   monotonicClock: () => number = () => performance.now(),
 ): Judge => {
-  const observed = new Map<LeaseName, { heartbeatMs: number | null; sinceMs: number }>();
+  const observed = new Map<
+    LeaseName,
+    { readonly heartbeatMs: number | null; readonly lookedMs: number; readonly silentMs: number }
+  >();
   return async (name, gated, heartbeatMs) => {
     const liveness = livenessByName(name);
     if (liveness !== 'unknown') {
       return liveness;
     }
     const beat = await heartbeatMs();
+    const lookedMs = monotonicClock();
     const before = observed.get(name);
     if (before === undefined || before.heartbeatMs !== beat) {
-      observed.set(name, { heartbeatMs: beat, sinceMs: monotonicClock() });
+      observed.set(name, { heartbeatMs: beat, lookedMs, silentMs: 0 });
       return 'alive';
     }
-    const silent = monotonicClock() - before.sinceMs >= SILENCE_MS;
-    const longSilent = wallClock() - (beat ?? 0) >= GATED_SILENCE_MS;
-    return silent && (!gated || longSilent) ? 'dead' : 'alive';
+    const silentMs = before.silentMs + Math.min(lookedMs - before.lookedMs, LONGEST_LOOK_MS);
+    observed.set(name, { heartbeatMs: beat, lookedMs, silentMs });
+    // A heartbeat from the future was written by a clock that is wrong: it must not freeze the lock.
+    const longSilent = Math.abs(wallClock() - (beat ?? 0)) >= GATED_SILENCE_MS;
+    return silentMs >= SILENCE_MS && (!gated || longSilent) ? 'dead' : 'alive';
   };
 };
 

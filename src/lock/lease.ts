@@ -14,7 +14,7 @@ export class Lease {
   readonly name: LeaseName;
   readonly #place: LockPlace;
   readonly #path: string;
-  #gated = false;
+  readonly #spent = new Set<string>();
   #written = false;
 
   constructor(place: LockPlace, name: LeaseName) {
@@ -43,19 +43,21 @@ export class Lease {
    * living holder is never succeeded, and a dead one leaves word that the token went out.
    */
   async gate(generation: number, nth: number): Promise<LeaseStep> {
-    this.#gated = true;
-    return this.#step((fs) => fs.create(this.#spentPath(generation, nth), ''));
+    const marker = join(this.#path, `spent-${generation}-${nth}`);
+    this.#spent.add(marker);
+    return this.#step((fs) => fs.create(marker, ''));
   }
 
   /** Takes the gate's word back: that request did not go out, or was answered without a rotation. */
   async ungate(generation: number, nth: number): Promise<void> {
-    await attempt(() => this.#place.fs.unlink(this.#spentPath(generation, nth)));
-    this.#gated = false;
+    const marker = join(this.#path, `spent-${generation}-${nth}`);
+    await attempt(() => this.#place.fs.unlink(marker));
+    this.#spent.delete(marker);
   }
 
   /** Past the gate: the lease must outlive this process, for it says that the token went out. */
   get gated(): boolean {
-    return this.#gated;
+    return this.#spent.size > 0;
   }
 
   /**
@@ -73,14 +75,16 @@ export class Lease {
         await fs.overwrite(this.nextPath, text);
       }
     });
-    this.#written = true;
+    this.#written = step === 'done';
     return step;
   }
 
   /** The fence: renames the next record onto the record. An evicted holder's path is gone. */
   async commit(recordPath: string): Promise<LeaseStep> {
     const step = await this.#step((fs) => fs.rename(this.nextPath, recordPath));
-    this.#gated = this.#gated && step === 'lost';
+    if (step === 'done') {
+      this.#spent.clear();
+    }
     return step;
   }
 
@@ -101,10 +105,6 @@ export class Lease {
     const { fs, lockPath } = this.#place;
     await attempt(() => fs.rename(this.#path, `${lockPath}.${this.name}.dead`));
     await attempt(() => fs.rmdir(lockPath));
-  }
-
-  #spentPath(generation: number, nth: number): string {
-    return join(this.#path, `spent-${generation}-${nth}`);
   }
 
   async #step(run: (fs: FileSystem) => Promise<void>): Promise<LeaseStep> {

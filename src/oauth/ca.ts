@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import * as tls from 'node:tls';
-import { errnoOf, printable } from '../errors.ts';
+import { printable } from '../errors.ts';
 import type { Failure } from './route.ts';
 
 /**
@@ -22,7 +22,7 @@ export const trustFile = (
     return { secureContext: tls.createSecureContext({ ca: [...defaultAuthorities(env), added] }) };
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'unknown error';
-    return unreadable(file, errnoOf(error) ?? 'invalid_ca_file', reason);
+    return unreadable(file, 'invalid_ca_file', reason);
   }
 };
 

@@ -104,7 +104,9 @@ const isKnown = (code: string | null): boolean =>
 const aadstsNumbers = (body: AnswerBody, description: string | null): number[] => {
   const listed = Array.isArray(body.error_codes) ? body.error_codes : [];
   const mentioned = (description ?? '').matchAll(/AADSTS(\d{1,10})/g);
-  return [...listed, ...Array.from(mentioned, (match) => match[1])].map(Number);
+  return [...listed, ...Array.from(mentioned, (match) => match[1])]
+    .filter((code) => typeof code === 'number' || typeof code === 'string')
+    .map(Number);
 };
 
 const firstText = (...values: unknown[]): string | null =>

@@ -122,7 +122,6 @@ const startRequest = (url: URL, { headers, body }: PostOptions, route: Route): C
     host,
     port: url.port || (secure ? 443 : 80),
     path: url.pathname + url.search,
-    headers: { ...headers, 'content-length': Buffer.byteLength(body) },
     // false: a connection of its own, closed after the answer.
     agent: route.agent ?? false,
     secureContext: route.secureContext,
@@ -131,7 +130,19 @@ const startRequest = (url: URL, { headers, body }: PostOptions, route: Route): C
     // Through a tunnel, Node would take an IP address in the URL for absent and compare the proxy's name.
     checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
   };
-  return secure ? requestHttps(options) : requestHttp(options);
+  const request = secure ? requestHttps(options) : requestHttp(options);
+  try {
+    // One by one: given as an option, NODE_DEBUG=http would print them, client secret and all.
+    for (const [name, value] of Object.entries(headers)) {
+      request.setHeader(name, value);
+    }
+    request.setHeader('content-length', Buffer.byteLength(body));
+  } catch (error) {
+    // A value that no header can have; the request has begun to connect already.
+    request.on('error', () => {}).destroy();
+    throw error;
+  }
+  return request;
 };
 
 const whenConnected = (socket: Socket, { protocol }: URL, then: () => void): void => {

@@ -56,7 +56,7 @@ const startTimeOf = (pid: number): string | null | undefined => {
     }
   } else if (process.platform !== 'win32') {
     const startTime = psStartTime(pid);
-    if (startTime !== undefined) {
+    if (startTime !== null) {
       return startTime;
     }
   }
@@ -76,8 +76,8 @@ const procStat = (pid: number): { state: string; startTime: string } | undefined
   }
 };
 
-/** ps(1) on macOS and the BSDs; asked only while a lock is contended. */
-const psStartTime = (pid: number): string | undefined => {
+/** ps(1) on macOS and the BSDs; asked only while a lock is contended. undefined: a zombie; null: it cannot tell. */
+const psStartTime = (pid: number): string | null | undefined => {
   try {
     const [state, ...start] = execFileSync('/bin/ps', ['-o', 'state=,lstart=', '-p', String(pid)], {
       encoding: 'latin1',
@@ -87,11 +87,12 @@ const psStartTime = (pid: number): string | undefined => {
     })
       .trim()
       .split(/\s+/);
-    return state === undefined || state.startsWith('Z') || start.length === 0
-      ? undefined
-      : start.join('_').replace(/[^A-Za-z0-9_]/g, '');
+    if (state === undefined || start.length === 0) {
+      return null;
+    }
+    return state.startsWith('Z') ? undefined : start.join('_').replace(/[^A-Za-z0-9_]/g, '');
   } catch {
-    return undefined;
+    return null;
   }
 };
 

@@ -9,6 +9,8 @@ const HELD: readonly NodeJS.Signals[] =
 /** Holds signals between `hold` and `release`, which lets the ones that came have their effect. */
 export interface SignalHold {
   hold(): void;
+  /** One came, and is waiting. */
+  pending(): boolean;
   /** Does not come back if one of them ends the process. */
   release(): Promise<void>;
 }
@@ -36,6 +38,7 @@ export const createSignalHold = (): SignalHold => {
         return { signal, listener };
       });
     },
+    pending: () => received.size > 0,
     release: async () => {
       for (const { signal, listener } of held) {
         process.removeListener(signal, listener);
@@ -54,9 +57,19 @@ export const createSignalHold = (): SignalHold => {
   };
 };
 
-/** Listeners other than those of signal-exit (below proper-lockfile), which only clean up and pass the signal on. */
+/**
+ * Listeners other than those of signal-exit (versions 3 and 4: below proper-lockfile, execa and many
+ * others), which only clean up and pass the signal on when no one else listens.
+ */
 const ownListeners = (signal: NodeJS.Signals): number => {
-  const emitter = (process as { __signal_exit_emitter__?: { count?: number } })
-    .__signal_exit_emitter__;
-  return process.listenerCount(signal) - (emitter?.count ?? 0);
+  const version3 = (process as { __signal_exit_emitter__?: Counter }).__signal_exit_emitter__;
+  const version4 = (globalThis as Record<symbol, unknown>)[Symbol.for('signal-exit emitter')];
+  const passingOn = [version3, version4 as Counter | undefined]
+    .map((emitter) => emitter?.count ?? 0)
+    .reduce((sum, count) => sum + count, 0);
+  return process.listenerCount(signal) - passingOn;
 };
+
+interface Counter {
+  readonly count?: number;
+}

@@ -15,7 +15,7 @@ import {
   serialiseRecord,
   withoutRemainder,
 } from '../record-format.ts';
-import { isLink, readCredentialFile } from './location.ts';
+import { isLink, readCredentialFile, requireReplaceable } from './location.ts';
 import type { Inheritance, Stored, StoreLease } from './store.ts';
 
 export interface HeldFile {
@@ -47,7 +47,10 @@ export const fileLease = (held: HeldFile): StoreLease => {
       return inheritance;
     },
     read: () => readRecord(held),
-    reserve: (previous) => lease.reserve(reservation(previous)),
+    reserve: async (previous) => {
+      await requireReplaceable(recordPath, `${lease.nextPath}.probe`);
+      return lease.reserve(reservation(previous));
+    },
     gate: async (generation, nth) =>
       acquired.uncompromised() ? lease.gate(generation, nth) : 'lost',
     ungate: (generation, nth) => lease.ungate(generation, nth),
@@ -68,13 +71,14 @@ export const fileLease = (held: HeldFile): StoreLease => {
     },
     remove: async () => {
       try {
-        if (!(await isLink(held.path))) {
-          // What dead holders left may hold tokens as well.
-          await forgetRemains(held);
-        }
+        const shared = await isLink(held.path);
         // A link only: those it is shared with keep the login.
         await place.fs.unlink(held.path);
         await place.fs.syncDirectory(directory);
+        if (!shared) {
+          // What dead holders left may hold tokens as well; last, for it may be the only copy.
+          await forgetRemains(held);
+        }
       } catch (error) {
         if (errnoOf(error) !== 'ENOENT') {
           throw new TokenctlError(
@@ -122,7 +126,7 @@ const inherit = async (
   const current = adopted ?? (before?.kind === 'record' ? before.record : null);
   if (current === null && before !== null) {
     // Unreadable, and nothing mends it: what is left may matter to whoever does.
-    return { adopted, inFlight: null, deaths: 0, kept: [] };
+    return { adopted, inFlight: null, deaths: 0, lastDeathMs: null, kept: [] };
   }
   const unanswered = found.filter((remains) => sentUnanswered(remains, current));
   for (const remains of found.filter((remains) => !unanswered.includes(remains))) {
@@ -130,7 +134,17 @@ const inherit = async (
   }
   const alive = unanswered.find(({ owner }) => owner === 'alive');
   const kept = unanswered.filter(({ owner }) => owner === 'dead');
-  return { adopted, inFlight: alive?.name ?? null, deaths: kept.length, kept };
+  const deathsMs = await Promise.all(
+    kept.map(({ path }) => held.place.fs.mtimeMs(path).catch(() => null)),
+  );
+  const lastDeathMs = Math.max(...deathsMs.map((ms) => ms ?? Number.NEGATIVE_INFINITY));
+  return {
+    adopted,
+    inFlight: alive?.name ?? null,
+    deaths: kept.length,
+    lastDeathMs: Number.isFinite(lastDeathMs) ? lastDeathMs : null,
+    kept,
+  };
 };
 
 const forgetRemains = async ({ acquired, place }: HeldFile): Promise<void> => {

@@ -115,7 +115,7 @@ const cannotLock = (error: unknown, login: string): TokenctlError =>
     `cannot lock the credential (${errnoOf(error) ?? 'unknown error'}); nothing was sent`,
     {
       login,
-      hint: 'its directory must be writable: tokenctl doctor',
+      hint: 'its directory must be writable',
       cause: error,
     },
   );

@@ -1,5 +1,14 @@
 import { constants, type Stats } from 'node:fs';
-import { chmod, type FileHandle, lstat, open, realpath, stat } from 'node:fs/promises';
+import {
+  chmod,
+  type FileHandle,
+  link,
+  lstat,
+  open,
+  realpath,
+  stat,
+  unlink,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, TokenctlError } from '../errors.ts';
 import { MAX_RECORD_BYTES } from '../record-format.ts';
@@ -47,8 +56,31 @@ export const resolveCredential = async (
   return {
     recordPath,
     directory,
-    lockPath: join(directory, `${basename(recordPath).replace(/\.json$/, '')}.lock`),
+    lockPath: join(directory, lockNameOf(basename(recordPath))),
   };
+};
+
+/** `github.lock` for `github.json`; `session~.lock` for `session`, which is not `session.json`. */
+const lockNameOf = (name: string): string =>
+  name.endsWith('.json') ? `${name.slice(0, -'.json'.length)}.lock` : `${name}~.lock`;
+
+/**
+ * A file that is mounted by itself (`docker run -v credential.json:…`) cannot be replaced by rename
+ * (EBUSY), and that would be found out only when the refresh token is spent (INCIDENTS 6). A hard
+ * link out of such a mount fails with EXDEV; where links do not exist, neither does the question.
+ */
+export const requireReplaceable = async (recordPath: string, probePath: string): Promise<void> => {
+  try {
+    await link(recordPath, probePath);
+    await unlink(probePath);
+  } catch (error) {
+    if (errnoOf(error) === 'EXDEV') {
+      throw Object.assign(new Error('the credential file is a mount of its own'), {
+        code: 'EBUSY',
+        cause: error,
+      });
+    }
+  }
 };
 
 const realOrFuturePath = async (path: string, login: string): Promise<string> => {

@@ -27,7 +27,7 @@ export const memoryStore = (initial: Credential | null = null, login = 'memory')
     return {
       name,
       evicted: [],
-      inherit: async () => ({ adopted: null, inFlight: null, deaths: 0 }),
+      inherit: async () => ({ adopted: null, inFlight: null, deaths: 0, lastDeathMs: null }),
       read: async () => (record === null ? null : { record, warnings: [] }),
       reserve: () => step(() => {}),
       gate: () => step(() => {}),

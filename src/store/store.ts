@@ -64,4 +64,6 @@ export interface Inheritance {
   readonly inFlight: LeaseName | null;
   /** How many holders died after they sent the current refresh token, their answers lost with them. */
   readonly deaths: number;
+  /** When the last of them sent it, epoch milliseconds; null if none did, or it cannot be told. */
+  readonly lastDeathMs: number | null;
 }

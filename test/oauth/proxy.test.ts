@@ -136,7 +136,7 @@ describe('post through a proxy that fails', () => {
     const env = { HTTPS_PROXY: proxy.url, SSL_CERT_FILE: '/nonexistent/ca.pem' };
     expect(await send('https://127.0.0.1:2', { env })).toMatchObject({
       kind: 'not-sent',
-      code: 'ENOENT',
+      code: 'invalid_ca_file',
     });
     expect(proxy.tunnels).toEqual([]);
   });

@@ -187,7 +187,7 @@ describe('the outcome of refreshTokens', () => {
   it('never repeats the refresh token, wherever a message may have it from', async () => {
     const env = { SSL_CERT_FILE: `/nonexistent/${OLD}` };
     const outcome = await refresh({ tokenEndpoint: 'https://127.0.0.1:1' }, { env });
-    expect(outcome).toMatchObject({ fault: 'not-sent', error: 'ENOENT' });
+    expect(outcome).toMatchObject({ fault: 'not-sent', error: 'invalid_ca_file' });
     expect(everythingIn(outcome)).not.toContain(OLD);
   });
 

@@ -47,7 +47,11 @@ describe('a store in memory', () => {
   it('changes when the next record is committed, and not before', async () => {
     const store = memoryStore(RECORD);
     const lease = await hold(store);
-    expect(await lease.inherit(new Set())).toEqual({ adopted: null, inFlight: null, deaths: 0 });
+    expect(await lease.inherit(new Set())).toMatchObject({
+      adopted: null,
+      inFlight: null,
+      deaths: 0,
+    });
     expect(await lease.read()).toEqual({ record: RECORD, warnings: [] });
     expect(await lease.reserve(RECORD)).toBe('done');
     expect(await lease.gate(1, 1)).toBe('done');

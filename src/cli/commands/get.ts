@@ -3,8 +3,9 @@ import type { GetOptions } from '../../create-token-manager.ts';
 import { TokenctlError } from '../../errors.ts';
 import type { Token } from '../../token.ts';
 import { parseDuration } from '../duration.ts';
-import { print, readStdin } from '../io.ts';
+import { print } from '../io.ts';
 import { asked, openLogin } from '../manager.ts';
+import { rejectedToken } from '../rejected-token.ts';
 import { reportError, reportWarnings } from '../report.ts';
 
 interface Options {
@@ -57,7 +58,7 @@ const run = async (name: string, options: Options): Promise<void> => {
     timeoutMs: parseDuration(options.timeout, '--timeout'),
   };
   let token = await manager.getValidToken(get);
-  if (options.idToken && idTokenIsDue(token) && options.refresh) {
+  if (options.idToken && options.refresh && mayRenewIdToken(token)) {
     token = await manager.getValidToken({ ...get, force: true });
   }
   await print(`${format(token, options)}\n`);
@@ -86,20 +87,11 @@ const requireOneForm = ({ json, header, idToken, force, refresh }: Options): voi
   }
 };
 
-/** Tokens never come as arguments: everybody on the machine can read those. */
-const rejectedToken = async (option: string | undefined): Promise<string | undefined> => {
-  if (option === undefined) {
-    return undefined;
-  }
-  if (option !== '-') {
-    throw new TokenctlError('usage', '--rejected takes "-" and reads the token from stdin');
-  }
-  const token = (await readStdin('Paste the rejected token')).trim();
-  if (token === '') {
-    throw new TokenctlError('usage', '--rejected -: stdin is empty');
-  }
-  return token;
-};
+/** Not again where the last refresh brought none: some providers never do. */
+const mayRenewIdToken = (token: Token): boolean =>
+  idTokenIsDue(token) &&
+  token.idTokenExpiresAt !== null &&
+  token.issuedAt.getTime() < token.idTokenExpiresAt.getTime();
 
 const idTokenIsDue = ({ idToken, idTokenExpiresAt }: Token): boolean =>
   idToken !== null && idTokenExpiresAt !== null && idTokenExpiresAt.getTime() <= Date.now();

@@ -60,7 +60,8 @@ const parseJson = (text: string): unknown => {
     throw new TokenctlError('usage', 'stdin is empty; a JSON object is expected');
   }
   try {
-    return JSON.parse(text);
+    // Some editors and servers put a byte order mark first (RFC 8259 section 8.1 lets us ignore it).
+    return JSON.parse(text.replace(/^\ufeff/, ''));
   } catch {
     // The parser's own message quotes the input, and that holds tokens.
     throw new TokenctlError('usage', 'stdin is not JSON');

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { TokenctlError } from '../../errors.ts';
 import { parseDuration } from '../duration.ts';
-import { print, readStdin } from '../io.ts';
+import { print } from '../io.ts';
 import { openLogin } from '../manager.ts';
+import { rejectedToken } from '../rejected-token.ts';
 
 export const command = (): Command =>
   new Command('invalidate')
@@ -25,16 +25,9 @@ const run = async (
   name: string,
   options: { rejected?: string; json?: true; timeout: string },
 ): Promise<void> => {
-  if (options.rejected !== undefined && options.rejected !== '-') {
-    throw new TokenctlError('usage', '--rejected takes "-" and reads the token from stdin');
-  }
   const { manager } = openLogin(name);
   const timeoutMs = parseDuration(options.timeout, '--timeout');
-  const rejected =
-    options.rejected === undefined
-      ? undefined
-      : (await readStdin('Paste the rejected token')).trim();
-  const invalidated = await manager.invalidate(rejected, timeoutMs);
+  const invalidated = await manager.invalidate(await rejectedToken(options.rejected), timeoutMs);
   await print(
     options.json
       ? `${JSON.stringify({ login: name, invalidated })}\n`

@@ -1,7 +1,8 @@
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
-import { changeRecord } from '../../change-record.ts';
+import { removeRecord } from '../../change-record.ts';
 import { TokenctlError } from '../../errors.ts';
+import { noSuchLogin } from '../../messages.ts';
 import { parseDuration } from '../duration.ts';
 import { print } from '../io.ts';
 import { openLogin } from '../manager.ts';
@@ -14,27 +15,29 @@ export const command = (): Command =>
     )
     .argument('<NAME>', 'the login')
     .option('-y, --yes', 'do not ask')
+    .option('--json', 'print JSON')
     .option('--timeout <DURATION>', 'how long to wait for others', '30s')
     .addHelpText('after', '\nExample:\n  tokenctl remove work --yes')
     .action(run);
 
-const run = async (name: string, options: { yes?: true; timeout: string }): Promise<void> => {
+const run = async (
+  name: string,
+  options: { yes?: true; json?: true; timeout: string },
+): Promise<void> => {
   const { store } = openLogin(name);
   if (!(await store.list()).includes(name)) {
-    throw new TokenctlError('no_such_login', `there is no login named ${name}`, {
-      login: name,
-      hint: 'tokenctl status',
-    });
+    throw noSuchLogin(name);
   }
   if (!options.yes && !(await confirm(name))) {
     throw new TokenctlError('usage', 'not removed', { login: name });
   }
-  // A damaged record must be removable too, so nothing of it is read.
-  await changeRecord(store, parseDuration(options.timeout, '--timeout'), () => 'remove' as const, {
-    ignoreCurrent: true,
-  });
+  await removeRecord(store, parseDuration(options.timeout, '--timeout'));
   await store.audit?.({ event: 'remove', login: name, generation: 0, token: null });
-  await print(`Removed ${name} from this machine.\n`);
+  await print(
+    options.json
+      ? `${JSON.stringify({ login: name, removed: true })}\n`
+      : `Removed ${name} from this machine.\n`,
+  );
 };
 
 const confirm = async (name: string): Promise<boolean> => {

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { type Credential, expiresAtMs, freshness } from '../../credential.ts';
-import { TokenctlError } from '../../errors.ts';
+import { printable, TokenctlError } from '../../errors.ts';
+import { noSuchLogin } from '../../messages.ts';
 import { findPaths } from '../../paths.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { listLogins, loginStore } from '../../store/file.ts';
@@ -47,10 +48,7 @@ const describe = async (login: string, mustExist: boolean): Promise<Line> => {
   try {
     const stored = await loginStore(login).read();
     if (stored === null) {
-      throw new TokenctlError('no_such_login', `there is no login named ${login}`, {
-        login,
-        hint: 'tokenctl status',
-      });
+      throw noSuchLogin(login);
     }
     reportWarnings(login, stored.warnings);
     return lineOf(login, stored.record);
@@ -120,7 +118,7 @@ const table = (lines: readonly Line[]): string => {
     provider ?? '-',
     expires_at === null ? '-' : expiresIn(expires_at),
     state,
-    needs ?? '',
+    printable(needs ?? '', 300),
   ]);
   const header = ['NAME', 'PROVIDER', 'EXPIRES', 'STATE', ''];
   const widths = header.map((title, column) =>
