@@ -35,6 +35,8 @@ export const recommit = async (
         }
         if (
           (await lease.reserve(spent)) === 'done' &&
+          // Nothing is sent here, but past the gate nobody takes this lease away for its silence.
+          (await lease.gate(spent.generation, 1)) === 'done' &&
           (await lease.write(next, spent)) === 'done' &&
           (await lease.commit()) !== 'lost'
         ) {
