@@ -6,14 +6,19 @@ export type Redact = (text: string, maxLength?: number) => string;
 
 const REDACTED = '[redacted]';
 
+/** Whatever is shorter can be guessed, and redacting it would only make holes into ordinary words. */
+const SHORTEST_SECRET = 4;
+
 /** A {@link Redact} for these secrets, also where they are form-encoded as they travelled. */
 export const redactor = (secrets: readonly Secret[]): Redact => {
   const forms = [...new Set(secrets.flatMap((secret) => encodings(secret.reveal())))]
-    .filter((form) => form !== '')
+    .filter((form) => form.length >= SHORTEST_SECRET)
     // A secret that is part of another one must not leave the rest of that one behind.
-    .sort((a, b) => b.length - a.length);
-  const replaceAll = (text: string): string =>
-    forms.reduce((result, form) => result.replaceAll(form, REDACTED), text);
+    .sort((a, b) => b.length - a.length)
+    .map((form) => form.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+  // First what was put in already: it must not be searched again.
+  const anySecret = new RegExp(['\\[redacted\\]', ...forms].join('|'), 'g');
+  const replaceAll = (text: string): string => text.replace(anySecret, REDACTED);
   return (text, maxLength) => {
     // Twice: dropping control characters can put together what they held apart. Cut last, so
     // that the cut cannot leave half a secret.
