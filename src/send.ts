@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { sentUnanswered, type Try } from './attempt.ts';
 import { errnoOf, TokenctlError } from './errors.ts';
 import type { LeaseStep } from './lock/lease.ts';
 import type { RefreshOutcome } from './refresh-outcome.ts';
-import type { Stake } from './spend.ts';
+import type { Stake } from './stake.ts';
 import type { Request, Story } from './story.ts';
 
 export interface Tried extends Try {
@@ -71,16 +70,17 @@ export const send = async (
       await lease.ungate(record.generation, nth);
     }
     // A caller's own function decides itself what it tries again.
-    // Neither does who wants to end now: the outcome is put down for the others first.
-    const mayRetry = requests === 1 && !proactive && !refresh.own && !signals.pending();
+    const mayRetry = requests === 1 && !proactive && !refresh.own;
     const pauseMs = mayRetry ? retryPauseMs(outcome, decision.reason) : null;
+    const ended = story.clock();
+    const tried = { id, lease: lease.name, sent, ended, unanswered, outcome, requests };
     if (pauseMs === null || pauseMs + QUICK_ANSWER_MS > request.remainingMs()) {
-      const ended = story.clock();
-      return { id, lease: lease.name, sent, ended, unanswered, outcome, requests };
+      return tried;
     }
-    // Nothing is at stake while we pause.
-    await signals.release();
-    await sleep(pauseMs);
+    // Who wants to end now does not try again: the outcome is put down for the others first.
+    if (await signals.interrupted(pauseMs)) {
+      return tried;
+    }
   }
 };
 

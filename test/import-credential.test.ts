@@ -4,7 +4,8 @@ import { AUTH_METHODS } from '../src/credential.ts';
 import { credentialFromImport } from '../src/import-credential.ts';
 import { importTokens } from '../src/import-tokens.ts';
 import { providers } from '../src/providers/providers.ts';
-import { MAX_RECORD_BYTES, parseRecord, serialiseRecord } from '../src/record-format.ts';
+import { MAX_RECORD_BYTES, serialiseRecord } from '../src/record-format.ts';
+import { parseRecord } from '../src/record-parser.ts';
 import { memoryStore } from '../src/store/memory.ts';
 import { credentialOf, START } from './support/records.ts';
 

@@ -11,13 +11,29 @@ const LAYERS: readonly (readonly string[])[] = [
   ['index.ts', 'setup', 'serve', 'demo'],
   ['tasks', 'login'],
   [
-    ...['token-manager.ts', 'create-token-manager.ts', 'story.ts', 'spend.ts', 'send.ts'],
+    ...[
+      'token-manager.ts',
+      'create-token-manager.ts',
+      'story.ts',
+      'spend.ts',
+      'send.ts',
+      'stake.ts',
+      'keep.ts',
+      'note-failure.ts',
+    ],
     ...['recommit.ts', 'attempt.ts', 'change-record.ts', 'own-refresh.ts', 'messages.ts'],
     ...['import-tokens.ts', 'import-credential.ts', 'token.ts', 'token-set.ts'],
   ],
   ['store', 'oauth', 'audit'],
   ['providers', 'protocols', 'lock', 'decide.ts', 'refresh-outcome.ts'],
-  ['credential.ts', 'record-format.ts', 'config.ts', 'paths.ts'],
+  [
+    'credential.ts',
+    'record-format.ts',
+    'record-parser.ts',
+    'json-members.ts',
+    'config.ts',
+    'paths.ts',
+  ],
   ['platform', 'secret.ts', 'errors.ts'],
 ];
 
@@ -77,7 +93,7 @@ describe('a fresh get', () => {
   const loaded = reachable(['cli/main.ts', 'cli/commands/get.ts']);
 
   it('loads the record and the decision', () => {
-    expect(loaded).toContain('record-format.ts');
+    expect(loaded).toContain('record-parser.ts');
     expect(loaded).toContain('decide.ts');
   });
 

@@ -5,15 +5,13 @@ import { type Credential, freshness, proactiveMs, tokenHash } from '../src/crede
 import { decide } from '../src/decide.ts';
 import { TokenctlError } from '../src/errors.ts';
 import { later, type Moment } from '../src/platform/clock.ts';
+import { FORMAT, MAX_RECORD_BYTES, serialiseRecord } from '../src/record-format.ts';
 import {
   type CompleteRecord,
-  FORMAT,
-  MAX_RECORD_BYTES,
   parseRecord,
   requireRecord,
-  serialiseRecord,
   withoutRemainder,
-} from '../src/record-format.ts';
+} from '../src/record-parser.ts';
 import { Secret } from '../src/secret.ts';
 import {
   afterAttempt,

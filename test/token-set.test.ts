@@ -221,7 +221,7 @@ describe('what an own refresh function gave, whose refresh token is the only one
 
   it('is granted with it, whatever else the function passed on from its provider', async () => {
     const answer = { access_token: 'a', refresh_token: 'new', scope: ['read'], expires_in: 'soon' };
-    const refresh = ownRefresh(async () => answer as unknown as TokenSet);
+    const refresh = ownRefresh(async () => answer as unknown as TokenSet, 1_000);
     const outcome = await refresh(credentialOf(), {
       connectTimeoutMs: 1,
       answerTimeoutMs: 1,

@@ -9,8 +9,8 @@ const HELD: readonly NodeJS.Signals[] =
 /** Holds signals between `hold` and `release`, which lets the ones that came have their effect. */
 export interface SignalHold {
   hold(): void;
-  /** One came, and is waiting. */
-  pending(): boolean;
+  /** Waits, but not when a signal has come, or comes meanwhile: then it is true. */
+  interrupted(ms: number): Promise<boolean>;
   /** Does not come back if one of them ends the process. */
   release(): Promise<void>;
 }
@@ -24,21 +24,36 @@ const DELIVERY_MS = 1_000;
  */
 export const createSignalHold = (): SignalHold => {
   const received = new Set<NodeJS.Signals>();
+  let awaken = () => {};
   let held: { signal: NodeJS.Signals; listener: () => void }[] = [];
   return {
     hold: () => {
+      if (held.length > 0) {
+        return;
+      }
       held = HELD.map((signal) => {
         const decidesAlone = ownListeners(signal) > 0;
         const listener = () => {
           if (!decidesAlone) {
             received.add(signal);
+            awaken();
           }
         };
         process.on(signal, listener);
         return { signal, listener };
       });
     },
-    pending: () => received.size > 0,
+    interrupted: (ms) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => resolve(false), received.size > 0 ? 0 : ms);
+        awaken = () => {
+          clearTimeout(timer);
+          resolve(true);
+        };
+        if (received.size > 0) {
+          awaken();
+        }
+      }),
     release: async () => {
       for (const { signal, listener } of held) {
         process.removeListener(signal, listener);

@@ -6,15 +6,14 @@ import type { KeptAcquisition } from '../lock/heartbeat.ts';
 import type { LeaseName } from '../lock/lease-name.ts';
 import type { LockPlace } from '../lock/place.ts';
 import { type Remains, removeRemains } from '../lock/remains.ts';
+import { MAX_RECORD_BYTES, serialiseRecord } from '../record-format.ts';
 import {
   type CompleteRecord,
-  MAX_RECORD_BYTES,
   type ParsedRecord,
   parseRecord,
   requireRecord,
-  serialiseRecord,
   withoutRemainder,
-} from '../record-format.ts';
+} from '../record-parser.ts';
 import { isLink, readCredentialFile, requireReplaceable } from './location.ts';
 import type { Inheritance, Stored, StoreLease } from './store.ts';
 

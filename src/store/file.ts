@@ -9,7 +9,7 @@ import { livingHolder } from '../lock/place.ts';
 import { findPaths, requireLoginName } from '../paths.ts';
 import { nodeFileSystem } from '../platform/fs.ts';
 import { currentProcess } from '../platform/process-identity.ts';
-import { requireRecord } from '../record-format.ts';
+import { requireRecord } from '../record-parser.ts';
 import { fileLease } from './file-lease.ts';
 import { readCredentialFile, resolveCredential } from './location.ts';
 import type { LeaseAttempt, Store, Stored } from './store.ts';

@@ -29,7 +29,7 @@ describe('a provider that hangs', () => {
   });
 
   test('an interrupted holder puts its failure down before it goes', async () => {
-    const login = await createSharedLogin();
+    const login = await createSharedLogin({ latencyBeforeMs: 50 });
     await login.importGrant('work', 0);
     login.server.setFault({ kind: 'status', status: 503 });
     const running = login.start(['get', 'work']);
