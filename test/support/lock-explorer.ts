@@ -1,11 +1,18 @@
-import { type Contender, DIRECTORY, newContender, RECORD } from './lock-contender.ts';
-import { Interned } from './lock-interned.ts';
-import { type Bounds, CRASHED, Model, type Move, type State } from './lock-model.ts';
-import { recordOn, tokensAtRisk } from './lock-world.ts';
+import { CRASHED } from './lock-automaton.ts';
+import { violationAtTheEnd, violationIn } from './lock-invariants.ts';
+import { type Bounds, Model, type Move, type State } from './lock-model.ts';
+import { States } from './lock-states.ts';
+import { newContender } from './lock-terms.ts';
+import { describe, legible } from './lock-trace.ts';
+import { keyOf } from './lock-world.ts';
+
+export type { Bounds };
 
 export interface Exploration {
   readonly states: number;
   readonly transitions: number;
+  /** What everything can look like when all have ended: the world, and who is dead. */
+  readonly ends: ReadonlySet<string>;
   /** The first thing that went wrong, and a shortest way there. */
   readonly violation: string | null;
   readonly trace: readonly string[];
@@ -18,30 +25,43 @@ export interface Exploration {
  */
 export const explore = async (bounds: Bounds): Promise<Exploration> => {
   const model = new Model(bounds);
-  const seen = new Seen();
+  const seen = new States();
+  const graph = new Graph();
+  const ends = new Set<string>();
+  const report = async (violation: string | null, at: number, last: readonly Move[] = []) => ({
+    states: seen.size,
+    transitions: graph.size,
+    ends,
+    violation,
+    trace: violation === null ? [] : [...(await traceTo(model, seen, at)), ...last.map(describe)],
+  });
   for (const world of bounds.initial) {
     seen.add(await initialState(model, model.worldId(world)), -1);
   }
-  let transitions = 0;
   for (let at = 0; at < seen.size; at += 1) {
     const state = seen.at(at);
     const moves = await model.moves(state);
+    graph.add(at);
     for (const move of moves) {
-      transitions += 1;
-      const isNew = seen.add(move.to, at);
-      const violation = move.violation ?? (isNew ? violationIn(model, move.to) : null);
+      const before = seen.size;
+      const to = seen.add(move.to, at);
+      graph.addMove(to);
+      const violation = move.violation ?? (to === before ? violationIn(model, move.to) : null);
       if (violation !== null) {
-        const trace = [...(await traceTo(model, seen, at)), describe(move)];
-        return { states: seen.size, transitions, violation, trace };
+        return report(violation, at, [move]);
       }
     }
-    const stuck = moves.length === 0 ? await violationAtTheEnd(model, state) : null;
-    if (stuck !== null) {
-      const trace = await traceTo(model, seen, at);
-      return { states: seen.size, transitions, violation: stuck, trace };
+    if (moves.length === 0) {
+      const dead = state.nodes.map((node) => node === CRASHED);
+      ends.add(JSON.stringify([keyOf(model.worlds.at(state.world)), dead]));
+      const violation = await violationAtTheEnd(model, state);
+      if (violation !== null) {
+        return report(violation, at);
+      }
     }
   }
-  return { states: seen.size, transitions, violation: null, trace: [] };
+  const hopeless = graph.withoutEnd();
+  return report(hopeless === -1 ? null : 'they go round in circles for ever', hopeless);
 };
 
 const initialState = async (model: Model, world: number): Promise<State> => {
@@ -54,140 +74,59 @@ const initialState = async (model: Model, world: number): Promise<State> => {
   return { world, nodes, falseDeathsLeft: falseDeaths };
 };
 
-const PAST_THE_GATE: ReadonlySet<string> = new Set(['post', 'write', 'commit']);
-
-/** What must hold at every instant. */
-const violationIn = (model: Model, { world, nodes }: State): string | null => {
-  const living = nodes.filter((node) => node !== CRASHED).map((node) => model.code.at(node).state);
-  if (living.filter(({ phase }) => PAST_THE_GATE.has(phase)).length > 1) {
-    return 'two living holders are past the gate';
-  }
-  const forgotten = tokensAtRisk(model.worlds.at(world)).filter(
-    (token) => !living.some(({ kept }) => kept?.next.token === token),
-  );
-  return forgotten.length > 0 ? `${forgotten[0]} was completely written and is lost` : null;
-};
-
-/** The process that comes when all others have ended. */
-const LAST = 7;
-const MANY_STEPS = 1000;
-
-/** Whoever comes last gets the lock, is not told to wait, and leaves nothing lying about. */
-const violationAtTheEnd = async (model: Model, end: State): Promise<string | null> => {
-  const record = recordOn(model.worlds.at(end.world).disk);
-  const last = {
-    ...newContender(LAST, record?.generation ?? 0, 2),
-    phase: 'acquire' as const,
-    holdings: 1,
-  };
-  const nodes = [...end.nodes];
-  nodes[LAST] = await model.code.start(last);
-  let state: State = { ...end, nodes, falseDeathsLeft: 0 };
-  let outcome: Contender['outcome'] = null;
-  for (let count = 0; count < MANY_STEPS; count += 1) {
-    const [move] = await model.steps(state, LAST);
-    if (move === undefined) {
-      return leftOver(model, state, outcome);
-    }
-    if (move.violation !== null) {
-      return `the last process: ${move.violation}`;
-    }
-    state = move.to;
-    outcome = model.code.at(state.nodes[LAST] as number).state.outcome ?? outcome;
-  }
-  return 'the lock can never be acquired again';
-};
-
-const leftOver = (
-  model: Model,
-  { world }: State,
-  outcome: Contender['outcome'],
-): string | null => {
-  if (outcome === 'in flight') {
-    return 'the last process waits for an answer that nobody waits for';
-  }
-  const { disk } = model.worlds.at(world);
-  if (outcome === 'spent twice' || recordOn(disk)?.dead === true) {
-    // What says that the refresh token went out stays until there is another one.
-    return null;
-  }
-  const litter = [...disk.keys()].find((path) => path !== DIRECTORY && path !== RECORD);
-  return litter === undefined ? null : `${legible(litter)} was left behind`;
-};
-
 /** The way from an initial state, by making each move again. */
-const traceTo = async (model: Model, seen: Seen, index: number): Promise<string[]> => {
+const traceTo = async (model: Model, seen: States, index: number): Promise<string[]> => {
   const parent = seen.parent(index);
   if (parent === -1) {
     return [legible([...model.worlds.at(seen.at(index).world).disk.keys()].join(' '))];
   }
   const moves = await model.moves(seen.at(parent));
-  const move = moves.find(({ to }) => seen.indexOf(to) === index);
+  const move = moves.find(({ to }) => seen.add(to, -1) === index);
   return [...(await traceTo(model, seen, parent)), move === undefined ? '?' : describe(move)];
 };
 
-const describe = ({ process, what, result }: Move): string => {
-  const who = PROCESSES[process];
-  if (what === 'crash') {
-    return `${who} dies`;
-  }
-  const { op, ...operands } = what;
-  const given =
-    result === null ? '' : 'errno' in result ? result.errno : JSON.stringify(result.given);
-  return legible(`${who} ${op} ${Object.values(operands).join(' ')} → ${given}`);
-};
-
-const PROCESSES = 'ABCDEFGHI';
-
-/** Lease names as `A1`: the first holding of process A. */
-const legible = (text: string): string =>
-  text.replace(
-    /(\d)\.s\.0{12}\.-\.0{15}(\d)/g,
-    (_, pid: string, nth: string) => `${PROCESSES[Number(pid) - 1]}${nth}`,
-  );
-
-/** All states so far, in the order they were found, packed into one number each. */
-class Seen {
-  readonly #indexes = new Map<number, number>();
-  readonly #keys: number[] = [];
-  readonly #parents: number[] = [];
-  readonly #nodes = new Interned<readonly number[]>();
+/** Which state leads to which. */
+class Graph {
+  /** For each state in order, where its moves begin. */
+  readonly #first: number[] = [];
+  readonly #to: number[] = [];
 
   get size(): number {
-    return this.#keys.length;
+    return this.#to.length;
   }
 
-  /** False if it was known. */
-  add(state: State, parent: number): boolean {
-    const key = this.#keyOf(state);
-    if (this.#indexes.has(key)) {
-      return false;
+  add(state: number): void {
+    this.#first[state] = this.#to.length;
+  }
+
+  addMove(to: number): void {
+    this.#to.push(to);
+  }
+
+  /** A state from which no end can be reached any more; -1 if there is none. */
+  withoutEnd(): number {
+    const ends = new Uint8Array(this.#first.length);
+    for (let changed = true; changed; ) {
+      changed = false;
+      // Most moves lead to later states, so that one pass backwards settles nearly all.
+      for (let state = ends.length - 1; state >= 0; state -= 1) {
+        if (ends[state] === 0 && this.#leadsToEnd(state, ends)) {
+          ends[state] = 1;
+          changed = true;
+        }
+      }
     }
-    this.#indexes.set(key, this.#keys.length);
-    this.#keys.push(key);
-    this.#parents.push(parent);
-    return true;
+    return ends.indexOf(0);
   }
 
-  at(index: number): State {
-    const key = this.#keys[index] as number;
-    const rest = Math.floor(key / 4);
-    return {
-      falseDeathsLeft: key % 4,
-      nodes: this.#nodes.at(rest % 2 ** 25),
-      world: Math.floor(rest / 2 ** 25),
-    };
-  }
-
-  indexOf(state: State): number {
-    return this.#indexes.get(this.#keyOf(state)) ?? -1;
-  }
-
-  parent(index: number): number {
-    return this.#parents[index] as number;
-  }
-
-  #keyOf({ world, nodes, falseDeathsLeft }: State): number {
-    return (world * 2 ** 25 + this.#nodes.idOf(nodes.join(), nodes)) * 4 + falseDeathsLeft;
+  #leadsToEnd(state: number, ends: Uint8Array): boolean {
+    const first = this.#first[state] as number;
+    const last = this.#first[state + 1] ?? this.#to.length;
+    for (let move = first; move < last; move += 1) {
+      if (ends[this.#to[move] as number] === 1) {
+        return true;
+      }
+    }
+    return first === last;
   }
 }

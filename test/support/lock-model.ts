@@ -1,6 +1,8 @@
-import { Automaton } from './lock-automaton.ts';
-import { type LockStep, REAL, type Variant } from './lock-contender.ts';
+import { Automaton, CRASHED } from './lock-automaton.ts';
+import { REAL, type Variant } from './lock-contender.ts';
 import { Interned } from './lock-interned.ts';
+import { mayChange, Reduction } from './lock-reduction.ts';
+import type { LockStep } from './lock-terms.ts';
 import { changesOf, DEAD, keyOf, type Result, type World } from './lock-world.ts';
 import type { Semantics } from './memory-fs.ts';
 
@@ -11,12 +13,16 @@ export interface Bounds {
   readonly rounds?: number;
   /** How many of them may die, between any two steps. */
   readonly crashes?: number;
-  /** How often a living process may be taken for dead because it is silent; a holder only before the gate. */
+  /** How often a living holder may be taken for dead because it is silent, before the gate. */
   readonly falseDeaths?: number;
-  /** … and past the gate, which the lock must never allow. */
+  /** … and also one that only prepares to become one. */
+  readonly falseSweeps?: boolean;
+  /** … and one past the gate, which the lock must never allow. */
   readonly evictPastGate?: boolean;
   readonly semantics?: Semantics;
   readonly variant?: Variant;
+  /** Partial-order reduction: see lock-reduction.ts. */
+  readonly reduced?: boolean;
 }
 
 /** Everything at one instant. Small numbers stand for the world and for the node of each process. */
@@ -35,13 +41,11 @@ export interface Move {
   readonly violation: string | null;
 }
 
-/** In the place of a process that died. */
-export const CRASHED = 0;
-
-interface Effect {
+interface Outcome {
   readonly world: number;
   readonly result: number;
   readonly violation: string | null;
+  readonly falseDeath?: true;
 }
 
 /** Which moves there are. Effects on the world and reactions of the code are computed once each. */
@@ -49,19 +53,23 @@ export class Model {
   readonly bounds: Required<Bounds>;
   readonly code: Automaton;
   readonly worlds = new Interned<World>();
-  readonly #effects = new Map<number, readonly Effect[]>();
+  readonly #reduction: Reduction;
+  readonly #effects = new Map<number, readonly Outcome[]>();
 
   constructor(bounds: Bounds) {
     this.bounds = {
       rounds: 1,
       crashes: 0,
       falseDeaths: 0,
+      falseSweeps: false,
       evictPastGate: false,
       semantics: 'posix',
       variant: REAL,
+      reduced: true,
       ...bounds,
     };
     this.code = new Automaton(this.bounds.variant);
+    this.#reduction = new Reduction(this);
   }
 
   worldId(world: World): number {
@@ -70,22 +78,17 @@ export class Model {
 
   async moves(state: State): Promise<Move[]> {
     const moves: Move[] = [];
+    const alone = this.bounds.reduced ? this.#reduction.alone(state) : -1;
     const crashed = state.nodes.filter((node) => node === CRASHED).length;
     for (let process = 0; process < state.nodes.length; process += 1) {
       const node = state.nodes[process] as number;
-      const { step } = this.code.at(node);
-      if (node === CRASHED || step === null) {
+      if (this.code.at(node).step === null || (alone !== -1 && process !== alone)) {
         continue;
       }
       moves.push(...(await this.steps(state, process)));
-      if (crashed < this.bounds.crashes && this.#ownsSomething(node)) {
-        moves.push({
-          process,
-          what: 'crash',
-          result: null,
-          to: { ...state, nodes: state.nodes.with(process, CRASHED) },
-          violation: null,
-        });
+      if (crashed < this.bounds.crashes && this.#deathMatters(node)) {
+        const to = { ...state, nodes: state.nodes.with(process, CRASHED) };
+        moves.push({ process, what: 'crash', result: null, to, violation: null });
       }
     }
     return moves;
@@ -99,64 +102,55 @@ export class Model {
       return [];
     }
     const moves: Move[] = [];
-    for (const { world, result, violation, falseDeath } of this.#outcomes(state, step, stepId)) {
+    for (const outcome of this.#outcomes(state, step, stepId)) {
+      const { world, result, falseDeath } = outcome;
       const next = this.code.known(node, result) ?? (await this.code.react(node, result));
-      const { failure } = this.code.at(next);
+      const violation =
+        outcome.violation ??
+        (step.op === 'post' ? this.#badSending(state, step.token) : null) ??
+        this.code.at(next).failure;
+      const falseDeathsLeft = state.falseDeathsLeft - (falseDeath === true ? 1 : 0);
       moves.push({
         process,
         what: step,
         result: this.code.results.at(result),
-        to: {
-          world,
-          nodes: state.nodes.with(process, next),
-          falseDeathsLeft: state.falseDeathsLeft - (falseDeath ? 1 : 0),
-        },
-        violation: violation ?? failure,
+        to: { world, nodes: state.nodes.with(process, next), falseDeathsLeft },
+        violation,
       });
     }
     return moves;
   }
 
-  #outcomes(
-    state: State,
-    step: LockStep,
-    stepId: number,
-  ): readonly (Effect & { readonly falseDeath?: boolean })[] {
+  #outcomes(state: State, step: LockStep, stepId: number): readonly Outcome[] {
     if (step.op === 'judge') {
-      const alive = step.owner !== DEAD && state.nodes[step.owner] !== CRASHED;
-      const verdict = { world: state.world, result: this.#result(alive ? 'alive' : 'dead') };
-      const mayErr =
-        alive && state.falseDeathsLeft > 0 && (!step.gated || this.bounds.evictPastGate);
-      const outcomes = [{ ...verdict, violation: null }];
-      return mayErr
-        ? [
-            ...outcomes,
-            { ...verdict, result: this.#result('dead'), violation: null, falseDeath: true },
-          ]
-        : outcomes;
+      return this.#verdicts(state, step);
     }
     const key = state.world * 2 ** 20 + stepId;
     let effects = this.#effects.get(key);
     if (effects === undefined) {
-      effects = changesOf(this.worlds.at(state.world), step, this.bounds.semantics).map(
-        ({ world, result, violation }) => ({
-          world: this.worldId(world),
-          result: this.code.results.idOf(JSON.stringify(result), result),
-          violation,
-        }),
-      );
+      const changes = changesOf(this.worlds.at(state.world), step, this.bounds.semantics);
+      effects = changes.map(({ world, result, violation }) => ({
+        world: this.worldId(world),
+        result: this.code.resultId(result),
+        violation,
+      }));
       this.#effects.set(key, effects);
     }
-    return step.op === 'post'
-      ? effects.map((effect) => ({
-          ...effect,
-          violation: effect.violation ?? this.#badSending(state, step.token),
-        }))
-      : effects;
+    return effects;
   }
 
-  #result(given: string): number {
-    return this.code.results.idOf(given, { given });
+  #verdicts(
+    { world, nodes, falseDeathsLeft }: State,
+    { owner, gated, ofHolder }: Extract<LockStep, { op: 'judge' }>,
+  ): Outcome[] {
+    const { falseSweeps, evictPastGate } = this.bounds;
+    const dead: Outcome = { world, result: this.code.resultId({ given: 'dead' }), violation: null };
+    if (owner === DEAD || nodes[owner] === CRASHED) {
+      return [dead];
+    }
+    const alive = { ...dead, result: this.code.resultId({ given: 'alive' }) };
+    const mayErr = falseDeathsLeft > 0 && (ofHolder || falseSweeps) && (!gated || evictPastGate);
+    return mayErr ? [alive, { ...dead, falseDeath: true }] : [alive];
   }
 
   /** A refresh token may go out a second time if its sender is dead, and a third time never. */
@@ -168,9 +162,9 @@ export class Model {
     return before.length > 1 ? `${token} was sent ${before.length + 1} times` : null;
   }
 
-  /** Before it has touched anything, a process that dies is one that is never scheduled. */
-  #ownsSomething(node: number): boolean {
-    const { state } = this.code.at(node);
-    return state.phase !== 'ask' || state.lost.length > 0;
+  /** Elsewhere a process might as well die a little later. */
+  #deathMatters(node: number): boolean {
+    const { state, step } = this.code.at(node);
+    return (step !== null && mayChange(step)) || (state.phase === 'ask' && state.lost.length > 0);
   }
 }

@@ -8,7 +8,7 @@ import {
   RECORD,
   type Stored,
   textOf,
-} from './lock-contender.ts';
+} from './lock-terms.ts';
 import { applyStep, type Disk, type Entry, type Given, type Semantics } from './memory-fs.ts';
 
 /** Everything that processes share: the disk, and an authorization server with single-use refresh tokens. */
@@ -158,7 +158,7 @@ const lease = (files: Readonly<Record<string, string>>): Record<string, string |
 const SPENT = { 'spent-1-1': '' };
 
 /** Where an exploration may begin: what a predecessor may have left. */
-export const INITIAL_WORLDS: Readonly<Record<string, World>> = {
+export const INITIAL_WORLDS = {
   'no lock': world({}, false),
   'an empty lock directory': world({ [LOCK]: null }, false),
   "a dead holder's lease, before the gate": world(lease({ 'next.json': 'reserved' }), false),
@@ -178,4 +178,4 @@ export const INITIAL_WORLDS: Readonly<Record<string, World>> = {
     ...world(lease({ ...SPENT, 'next.json': textOf(T2) }), true),
     unsaved: ['t2'],
   },
-};
+} satisfies Readonly<Record<string, World>>;

@@ -62,10 +62,10 @@ export type Given = string | number | readonly string[] | null;
 export type Disk = ReadonlyMap<string, Entry>;
 export type Entry =
   | { readonly kind: 'directory'; readonly mtimeMs: number }
-  /** `file` identifies it through renames, as an inode number does. */
+  /** `open` identifies it through renames while it is open, as a descriptor does. */
   | {
       readonly kind: 'file';
-      readonly file: string;
+      readonly open: string | null;
       readonly text: string;
       readonly mtimeMs: number;
     };
@@ -121,13 +121,13 @@ export const applyStep = (disk: Disk, step: Step, semantics: Semantics = 'posix'
     return { errno: blocked };
   }
   const entry = path === '/' ? DIRECTORY : disk.get(path);
-  if (step.op === 'mkdir' || step.op === 'create') {
-    if (entry !== undefined) {
-      return { errno: 'EEXIST' };
-    }
-    return step.op === 'mkdir'
+  if (step.op === 'mkdir') {
+    return entry === undefined
       ? { disk: withEntry(disk, path, DIRECTORY), given: null }
-      : open(disk, path, EMPTY, step.stayOpen);
+      : { errno: 'EEXIST' };
+  }
+  if (step.op === 'create') {
+    return entry === undefined ? open(disk, path, EMPTY, step.stayOpen) : { errno: 'EEXIST' };
   }
   if (entry === undefined) {
     return { errno: 'ENOENT' };
