@@ -63,5 +63,5 @@ const onlyTry = ({ id, lease, sent, ended, unanswered }: Try): Try => ({
 });
 
 /** How often the refresh token of `record` went out unanswered, as far as its dead and living senders tell. */
-export const sentUnanswered = (record: Credential, deaths: number): number =>
-  Math.max(unanswered(record), deaths);
+export const sentUnanswered = (record: Credential, lostSends: number): number =>
+  Math.max(unanswered(record), lostSends);

@@ -27,6 +27,7 @@ export const noteFailure = async (
   });
   if (noted === 'superseded' || noted === 'lost') {
     stake.lost.add(lease.name);
+    await lease.conclude(!(outcome.kind === 'unavailable' && outcome.fault === 'ambiguous'));
     return 'again';
   }
   await auditAttempt(story, stake, tried, record, attempt);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Credential, tokenHash } from './credential.ts';
 import { createJudge } from './lock/judge.ts';
 import type { LeaseName } from './lock/lease-name.ts';
-import type { Store } from './store/store.ts';
+import type { Store, StoreLease } from './store/store.ts';
 
 /**
  * How long a holder that lost its lease tries to save what it got. Longer than any caller's patience:
@@ -38,7 +38,7 @@ export const recommit = async (
           // Nothing is sent here, but past the gate nobody takes this lease away for its silence.
           (await lease.gate(spent.generation, 1)) === 'done' &&
           (await lease.write(next, spent)) === 'done' &&
-          (await lease.commit()) !== 'lost'
+          (await commitOrLeave(lease)) !== 'lost'
         ) {
           return 'saved';
         }
@@ -49,6 +49,16 @@ export const recommit = async (
     await sleep(PAUSE_MS);
   }
   return 'busy';
+};
+
+/** What is durable in the lease and cannot be put in its place is left there for the next holder. */
+const commitOrLeave = async (lease: StoreLease): Promise<'done' | 'lost'> => {
+  try {
+    return (await lease.commit()) === 'lost' ? 'lost' : 'done';
+  } catch {
+    await lease.leaveBehind();
+    return 'done';
+  }
 };
 
 const isSame = (a: Credential, b: Credential): boolean =>

@@ -31,12 +31,12 @@ const QUICK_ANSWER_MS = 500;
 export const send = async (
   story: Story,
   request: Request,
-  { lease, record, decision, deaths, signals }: Stake,
+  { lease, record, decision, lostSends, signals }: Stake,
 ): Promise<Tried | 'lost'> => {
   const id = randomUUID();
   const { refresh } = story;
   const proactive = decision.onFailure === 'serve';
-  let unanswered = sentUnanswered(record, deaths);
+  let unanswered = sentUnanswered(record, lostSends);
   for (let requests = 1; ; requests += 1) {
     const nth = unanswered + 1;
     const sent = story.clock();

@@ -9,8 +9,8 @@ export interface Stake {
   readonly lease: StoreLease;
   readonly record: Credential;
   readonly decision: Refresh;
-  /** Holders that died after they sent this refresh token. */
-  readonly deaths: number;
+  /** How often this refresh token had gone out when its last sender died. */
+  readonly lostSends: number;
   /** Held from the gate on, released with the lease. */
   readonly signals: SignalHold;
   /** Leases this caller has lost past the gate. */

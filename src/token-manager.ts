@@ -84,41 +84,41 @@ const holdLease = async (
       return settle(story, record, decision, warnings);
     }
     // Without a refresh token there is nothing that a dead or evicted holder could have spent.
-    const { inFlight, deaths } = record.refreshToken === null ? NOTHING_SENT : inheritance;
+    const { inFlight, lostSends } = record.refreshToken === null ? NOTHING_SENT : inheritance;
     // The refresh token is out there and may be spent already: not while the old token still works.
-    if (decision.onFailure === 'serve' && (inFlight !== null || deaths > 0)) {
+    if (decision.onFailure === 'serve' && (inFlight !== null || lostSends > 0)) {
       return tokenOf(story.store.login, record, { warnings });
     }
     if (inFlight !== null) {
       return 'again';
     }
-    if (deaths > MAX_DEATHS && !request.ask.force) {
+    if (lostSends > MAX_LOST_SENDS && !request.ask.force) {
       requireRest(story, inheritance);
     }
-    return await spend(story, request, { lease, record, decision, deaths, signals, lost });
+    return await spend(story, request, { lease, record, decision, lostSends, signals, lost });
   } finally {
     await lease.release();
     await signals.release();
   }
 };
 
-const NOTHING_SENT = { inFlight: null, deaths: 0 } as const;
+const NOTHING_SENT = { inFlight: null, lostSends: 0 } as const;
 
 /** A refresh token goes out a second time if its sender died, and not a third … */
-const MAX_DEATHS = 1;
+const MAX_LOST_SENDS = 1;
 /** … before the provider has long forgotten both, or someone says so. Nobody knows that it is dead. */
-const REST_AFTER_DEATHS_MS = 10 * 60_000;
+const REST_MS = 10 * 60_000;
 
-const requireRest = ({ clock, store }: Story, { lastDeathMs }: Inheritance): void => {
-  const sinceMs = clock().epochMs - (lastDeathMs ?? 0);
+const requireRest = ({ clock, store }: Story, { lastSentMs }: Inheritance): void => {
+  const sinceMs = clock().epochMs - (lastSentMs ?? 0);
   // A clock that was stepped back must not make it rest for years.
-  if (sinceMs >= 0 && sinceMs < REST_AFTER_DEATHS_MS) {
+  if (sinceMs >= 0 && sinceMs < REST_MS) {
     throw new TokenctlError(
       'unavailable',
       'not now: two processes died after they had sent the refresh token and before its answer was saved, so it may be spent',
       {
         login: store.login,
-        hint: `in ${Math.ceil((REST_AFTER_DEATHS_MS - sinceMs) / 60_000)} min it is tried once more; now: tokenctl get ${store.login} --force`,
+        hint: `in ${Math.ceil((REST_MS - sinceMs) / 60_000)} min it is tried once more; now: tokenctl get ${store.login} --force`,
       },
     );
   }

@@ -3,7 +3,7 @@ import { errnoOf } from '../errors.ts';
 import type { FileSystem } from '../platform/fs.ts';
 import { attempt, removeTree } from './directory.ts';
 import type { LeaseName } from './lease-name.ts';
-import { type LockPlace, NEXT, OWNER } from './place.ts';
+import { CONCLUDED, type LockPlace, NEXT, OWNER } from './place.ts';
 import { findRemains, type Remains } from './remains.ts';
 
 /** `lost`: the lease was taken from us; whatever was not renamed out of it did not happen. */
@@ -86,6 +86,18 @@ export class Lease {
       this.#spent.clear();
     }
     return step;
+  }
+
+  /**
+   * For a holder that lost its lease past the gate and lives on: it waits for no answer any more, so
+   * nobody need wait for it. `answered`: nothing of what it left matters.
+   */
+  async conclude(answered: boolean): Promise<void> {
+    const { fs, lockPath } = this.#place;
+    const remains = `${lockPath}.${this.name}.dead`;
+    await (answered
+      ? removeTree(fs, remains)
+      : attempt(() => fs.create(join(remains, CONCLUDED), '')));
   }
 
   /** What dead holders left behind. Only the holder may look: nobody else moves these. */

@@ -29,6 +29,9 @@ export const NEXT = 'next.json';
 /** In a lease past the gate: the refresh token of this generation goes out for the nth time. */
 export const SPENT = /^spent-(\d+)-(\d+)$/;
 
+/** In remains whose owner lives, but has done with what it was doing there. */
+export const CONCLUDED = 'concluded';
+
 /** Whether the owner of the lease directory at `path` lives. */
 export const judgeHolder = async (
   { fs, judge }: LockPlace,

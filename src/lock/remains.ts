@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import { entriesOf, removeTree } from './directory.ts';
 import { type LeaseName, parseLeaseName } from './lease-name.ts';
-import { judgeHolder, type LockPlace, NEXT, SPENT } from './place.ts';
+import { CONCLUDED, judgeHolder, type LockPlace, NEXT, SPENT } from './place.ts';
 
 /** What a dead (or evicted) holder left: `…/github.lock.<name>.dead/`. */
 export interface Remains {
@@ -48,6 +48,6 @@ const inspect = async (place: LockPlace, name: LeaseName, path: string): Promise
       const [, generation, nth] = SPENT.exec(entry) ?? [];
       return generation === undefined ? [] : [{ generation: Number(generation), nth: Number(nth) }];
     }),
-    owner: await judgeHolder(place, path, name),
+    owner: names.includes(CONCLUDED) ? 'dead' : await judgeHolder(place, path, name),
   };
 };

@@ -71,8 +71,11 @@ export const fileLease = (held: HeldFile): StoreLease => {
     remove: async () => {
       try {
         const shared = await isLink(held.path);
-        // A link only: those it is shared with keep the login.
-        await place.fs.unlink(held.path);
+        // A link only: those it is shared with keep the login. Else out of an evicted holder's reach,
+        // and gone with the lease.
+        await (shared
+          ? place.fs.unlink(held.path)
+          : place.fs.rename(recordPath, `${lease.nextPath}.removed`));
         await place.fs.syncDirectory(directory);
         if (!shared) {
           // What dead holders left may hold tokens as well; last, for it may be the only copy.
@@ -91,6 +94,7 @@ export const fileLease = (held: HeldFile): StoreLease => {
         }
       }
     },
+    conclude: (answered) => lease.conclude(answered),
     release: acquired.release,
     leaveBehind: acquired.leaveBehind,
   };
@@ -125,7 +129,7 @@ const inherit = async (
   const current = adopted ?? (before?.kind === 'record' ? before.record : null);
   if (current === null && before !== null) {
     // Unreadable, and nothing mends it: what is left may matter to whoever does.
-    return { adopted, inFlight: null, deaths: 0, lastDeathMs: null, kept: [] };
+    return { adopted, inFlight: null, lostSends: 0, lastSentMs: null, kept: [] };
   }
   const unanswered = found.filter((remains) => sentUnanswered(remains, current));
   for (const remains of found.filter((remains) => !unanswered.includes(remains))) {
@@ -133,15 +137,18 @@ const inherit = async (
   }
   const alive = unanswered.find(({ owner }) => owner === 'alive');
   const kept = unanswered.filter(({ owner }) => owner === 'dead');
-  const deathsMs = await Promise.all(
-    kept.map(({ path }) => held.place.fs.mtimeMs(path).catch(() => null)),
+  const sends = kept.flatMap(({ spent }) =>
+    spent.filter(({ generation }) => generation === current?.generation).map(({ nth }) => nth),
   );
-  const lastDeathMs = Math.max(...deathsMs.map((ms) => ms ?? Number.NEGATIVE_INFINITY));
+  const times = await Promise.all(
+    kept.map(({ path }) => held.place.fs.mtimeMs(path).catch(() => Number.NEGATIVE_INFINITY)),
+  );
+  const lastSentMs = Math.max(...times);
   return {
     adopted,
     inFlight: alive?.name ?? null,
-    deaths: kept.length,
-    lastDeathMs: Number.isFinite(lastDeathMs) ? lastDeathMs : null,
+    lostSends: Math.max(0, ...sends),
+    lastSentMs: Number.isFinite(lastSentMs) ? lastSentMs : null,
     kept,
   };
 };
@@ -177,6 +184,10 @@ const adopt = async (
     await place.fs.rename(best.path, recordPath);
     await place.fs.syncDirectory(directory);
   } catch (error) {
+    if (errnoOf(error) === 'ENOENT') {
+      // The lease is not ours any more, and somebody else was faster.
+      return null;
+    }
     throw new TokenctlError(
       'refused',
       `a new token that an earlier process got cannot be put in its place (${errnoOf(error)})`,

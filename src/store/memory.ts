@@ -27,7 +27,7 @@ export const memoryStore = (initial: Credential | null = null, login = 'memory')
     return {
       name,
       evicted: [],
-      inherit: async () => ({ adopted: null, inFlight: null, deaths: 0, lastDeathMs: null }),
+      inherit: async () => ({ adopted: null, inFlight: null, lostSends: 0, lastSentMs: null }),
       read: async () => (record === null ? null : { record, warnings: [] }),
       reserve: () => step(() => {}),
       gate: () => step(() => {}),
@@ -43,6 +43,7 @@ export const memoryStore = (initial: Credential | null = null, login = 'memory')
       remove: async () => {
         record = null;
       },
+      conclude: async () => {},
       release,
       leaveBehind: release,
     };

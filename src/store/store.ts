@@ -52,6 +52,8 @@ export interface StoreLease {
   commit(): Promise<LeaseStep | 'unsynced'>;
   /** Forgets the record. */
   remove(): Promise<void>;
+  /** After the lease was lost past the gate: no answer is waited for any more. `answered`: there was one. */
+  conclude(answered: boolean): Promise<void>;
   release(): Promise<void>;
   /** Ends the holding but leaves the durable next record for the next holder to adopt. */
   leaveBehind(): Promise<void>;
@@ -62,8 +64,8 @@ export interface Inheritance {
   readonly adopted: Credential | null;
   /** A holder that lost its lease, but not its life, sent the current refresh token and may still get an answer. */
   readonly inFlight: LeaseName | null;
-  /** How many holders died after they sent the current refresh token, their answers lost with them. */
-  readonly deaths: number;
-  /** When the last of them sent it, epoch milliseconds; null if none did, or it cannot be told. */
-  readonly lastDeathMs: number | null;
+  /** How often the current refresh token had gone out when its last sender died, the answers lost with it. */
+  readonly lostSends: number;
+  /** When it went out last, epoch milliseconds; null if it did not, or it cannot be told. */
+  readonly lastSentMs: number | null;
 }

@@ -96,7 +96,7 @@ describe('a new login', () => {
     expect(await lease.inherit(new Set())).toMatchObject({
       adopted: null,
       inFlight: null,
-      deaths: 0,
+      lostSends: 0,
     });
     expect(await lease.read()).toBeNull();
     await lease.release();
@@ -516,7 +516,7 @@ describe('a lease', () => {
     await leaving.leaveBehind();
     await leaving.release();
     const lease = await hold(store);
-    expect(await lease.inherit(new Set())).toMatchObject({ inFlight: null, deaths: 0 });
+    expect(await lease.inherit(new Set())).toMatchObject({ inFlight: null, lostSends: 0 });
     expect((await lease.read())?.record.generation).toBe(2);
     await lease.release();
     expect(readdirSync(credentials)).toEqual(['work.json']);
@@ -580,7 +580,7 @@ describe('what a dead holder left', () => {
   it('is adopted if it is the complete successor of the record', async () => {
     leaveDead(credentials, { next: textOf(NEXT, RECORD), spent: ['1-1'] });
     const inheritance = await inherit();
-    expect(inheritance).toMatchObject({ inFlight: null, deaths: 0 });
+    expect(inheritance).toMatchObject({ inFlight: null, lostSends: 0 });
     expect(inheritance.adopted?.accessToken?.reveal()).toBe('access-2');
     expect(treeOf(credentials)).toEqual({ 'work.json': `600 ${textOf(NEXT, RECORD)}` });
   });
@@ -653,7 +653,7 @@ describe('what a dead holder left', () => {
   it('is not adopted by a login that was removed in the meantime', async () => {
     leaveDead(credentials, { next: textOf(NEXT, RECORD), spent: ['1-1'] });
     unlinkSync(path);
-    expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, deaths: 0 });
+    expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, lostSends: 0 });
     expect(readdirSync(credentials)).toEqual([]);
   });
 
@@ -720,7 +720,7 @@ describe('what a dead holder left', () => {
     it('but not one of a newer version, which is none of our business', async () => {
       writeFileSync(path, '{"format":9,"reader":9}');
       const name = leaveDead(credentials, { next: textOf(NEXT, RECORD), spent: ['1-1'] });
-      expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, deaths: 0 });
+      expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, lostSends: 0 });
       expect(readFileSync(path, 'utf8')).toBe('{"format":9,"reader":9}');
       expect(existsSync(join(credentials, `work.lock.${name}.dead/next.json`))).toBe(true);
     });
@@ -731,46 +731,46 @@ describe('what a dead holder left', () => {
         next: textOf(NEXT, RECORD).slice(0, 700),
         spent: ['1-1'],
       });
-      expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, deaths: 0 });
+      expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, lostSends: 0 });
       expect(readFileSync(path, 'utf8')).toBe('{');
       expect(existsSync(join(credentials, `work.lock.${name}.dead/next.json`))).toBe(true);
     });
   });
 
   describe('tells whether the refresh token went out', () => {
-    it.each<[string, string[][], number]>([
-      ['never', [[]], 0],
-      ['with one that died', [['1-1']], 1],
-      ['twice with one that died', [['1-1', '1-2']], 1],
-      ['with two that died', [['1-1'], ['1-2']], 2],
-      ['but that was the one before', [['0-1']], 0],
-      ['but that is none of this generation', [['2-1'], ['11-1'], ['spent']], 0],
-    ])('%s', async (_what, spents, deaths) => {
+    it.each<[string, string[][], number, number]>([
+      ['never', [[]], 0, 0],
+      ['with one that died', [['1-1']], 1, 1],
+      ['twice with one that died', [['1-1', '1-2']], 2, 1],
+      ['with two that died', [['1-1'], ['1-2']], 2, 2],
+      ['but that was the one before', [['0-1']], 0, 0],
+      ['but that is none of this generation', [['2-1'], ['11-1'], ['spent']], 0, 0],
+    ])('%s', async (_what, spents, lostSends, kept) => {
       for (const spent of spents) {
         leaveDead(credentials, { spent });
       }
-      expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, deaths });
+      expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, lostSends });
       // Until it is answered it stays, so that the next holder knows it too.
-      expect(await inherit()).toMatchObject({ deaths });
-      expect(readdirSync(credentials)).toHaveLength(deaths + 1);
+      expect(await inherit()).toMatchObject({ lostSends });
+      expect(readdirSync(credentials)).toHaveLength(kept + 1);
     });
 
     it('counts a torn successor as an answer that was lost', async () => {
       leaveDead(credentials, { next: textOf(NEXT, RECORD).slice(0, 700), spent: ['1-1'] });
-      expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, deaths: 1 });
+      expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, lostSends: 1 });
     });
 
     it('does not count a holder whose answer was written down', async () => {
       const name = leaveDead(credentials, { spent: ['1-1'] });
       put(path, afterAttempt(RECORD, { lease: name }));
-      expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, deaths: 0 });
+      expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, lostSends: 0 });
       expect(readdirSync(credentials)).toEqual(['work.json']);
     });
 
     it("counts a holder although another one's answer was written down", async () => {
       leaveDead(credentials, { spent: ['1-1'] });
       put(path, afterAttempt(RECORD, { lease: deadName() } satisfies Partial<Attempt>));
-      expect(await inherit()).toMatchObject({ deaths: 1 });
+      expect(await inherit()).toMatchObject({ lostSends: 1 });
     });
 
     it('forgets it when a new refresh token is there', async () => {
@@ -778,14 +778,14 @@ describe('what a dead holder left', () => {
       const lease = await hold(store);
       await save(lease, NEXT, RECORD);
       await lease.release();
-      expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, deaths: 0 });
+      expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, lostSends: 0 });
       expect(readdirSync(credentials)).toEqual(['work.json']);
     });
 
     it('says so if its sender still lives, and may yet get an answer', async () => {
       const name = newLeaseName(currentProcess());
       leaveDead(credentials, { name, spent: ['1-1'] });
-      expect(await inherit()).toMatchObject({ adopted: null, inFlight: name, deaths: 0 });
+      expect(await inherit()).toMatchObject({ adopted: null, inFlight: name, lostSends: 0 });
       expect(readdirSync(credentials)).toContain(`work.lock.${name}.dead`);
     });
   });

@@ -50,7 +50,7 @@ describe('a store in memory', () => {
     expect(await lease.inherit(new Set())).toMatchObject({
       adopted: null,
       inFlight: null,
-      deaths: 0,
+      lostSends: 0,
     });
     expect(await lease.read()).toEqual({ record: RECORD, warnings: [] });
     expect(await lease.reserve(RECORD)).toBe('done');
