@@ -115,7 +115,7 @@ const requireRest = ({ clock, store }: Story, { lastSentMs }: Inheritance): void
   if (sinceMs >= 0 && sinceMs < REST_MS) {
     throw new TokenctlError(
       'unavailable',
-      'not now: two processes died after they had sent the refresh token and before its answer was saved, so it may be spent',
+      'not now: the refresh token went out twice, its senders died, and neither answer was saved; it may be spent',
       {
         login: store.login,
         hint: `in ${Math.ceil((REST_MS - sinceMs) / 60_000)} min it is tried once more; now: tokenctl get ${store.login} --force`,

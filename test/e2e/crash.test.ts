@@ -73,7 +73,7 @@ test('after two deaths at the token endpoint the token is sent again only by for
   const refused = await login.run(['get', 'work']);
   // Nobody knows whether it is dead, so nobody says so.
   expect(refused.code).toBe(5);
-  expect(refused.stderr).toContain('two processes died');
+  expect(refused.stderr).toContain('went out twice');
   expect(refused.stderr).toContain('tokenctl get work --force');
   expect(login.server.tokenRequests).toBe(2);
   expect(await login.run(['get', 'work', '--force'])).toMatchObject({ code: 0 });

@@ -1,0 +1,327 @@
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { beforeAll, expect, type TestContext, test } from 'vitest';
+import { importTokens } from '../../src/import-tokens.ts';
+import { type ParsedRecord, parseRecord, withoutRemainder } from '../../src/record-parser.ts';
+import { loginStore } from '../../src/store/file.ts';
+import { createSharedLogin, type SharedLogin } from '../support/login.ts';
+import { need } from '../support/need.ts';
+import { type Call, canTrace, runTraced } from '../support/strace.ts';
+
+/**
+ * `tokenctl get` is killed at every system call that touches the store, the token endpoint or its
+ * output, one run for each, and what the next `get` makes of that is held against what the server
+ * saw. A call that is killed is not made: step n is a process that died between calls n - 1 and n.
+ */
+
+/** Every how many steps one is tried. */
+const STRIDE = Number(process.env.TOKENCTL_CHAOS_STEP ?? 1);
+/** The worker wakes the main thread by write(2), more or less often, so counts of that differ; so often a step is aimed at. */
+const MAX_AIMS = 60;
+const RECOVERY_MS = 5_000;
+
+let traceable = false;
+beforeAll(async () => {
+  traceable = await canTrace();
+});
+const needStrace = (context: TestContext) =>
+  need(context, traceable, 'strace(1), and leave to attach it to a process');
+
+test('a refresh that is killed at any system call costs the login only while its answer is unsaved', async (context) => {
+  needStrace(context);
+  const login = await createSharedLogin();
+  const { steps, deaths } = await killEverywhere(login, () => takeOver(login));
+  const sent = steps.findIndex(({ what }) =>
+    /^(writev?|sendto|sendmsg) token endpoint$/.test(what),
+  );
+  const saved = steps.findIndex(
+    ({ what }, index) => index > sent && /^(fsync|fdatasync) .*next\.json$/.test(what),
+  );
+  expect(sent).toBeGreaterThan(0);
+  expect(saved).toBeGreaterThan(sent);
+  // From sent to saved: whoever dies at the call that sends has not sent, at the fsync has not saved.
+  const window = steps.slice(sent + 1, saved + 1);
+  report('a refresh', steps, deaths, window);
+  // Whatever else is done in there would lengthen it.
+  expect(window.filter(({ what }) => !/ token endpoint$|\/next\.json$/.test(what))).toEqual([]);
+  const losses = deaths.flatMap(({ step, fate }) => (fate === 'lost' && step ? [step] : []));
+  expect(losses.filter((step) => !window.includes(step))).toEqual([]);
+});
+
+test('nor does it cost anything to kill the one that adopts what a dead one saved', async (context) => {
+  needStrace(context);
+  const login = await createSharedLogin();
+  const { steps: refresh } = await trace(login, () => takeOver(login));
+  const commit = refresh.find(({ what }) => /^rename .*next\.json → .*work\.json$/.test(what));
+  const leaveSavedRecord = async () => {
+    await takeOver(login);
+    const target = commit ?? expect.fail('no commit was seen');
+    return (await killAt(login, refresh, target)).step === target;
+  };
+  const { steps, deaths } = await killEverywhere(login, async () => {
+    for (let tries = 0; !(await leaveSavedRecord()); tries += 1) {
+      expect(tries).toBeLessThan(MAX_AIMS);
+    }
+  });
+  report('an adoption', steps, deaths, []);
+  expect(deaths.filter(({ fate }) => fate !== 'saved')).toEqual([]);
+});
+
+interface Step extends Call {
+  /** The call and what it is about, without what differs from run to run. */
+  readonly what: string;
+  /** Among the steps of its thread that look the same. */
+  readonly occurrence: number;
+}
+
+type Fate =
+  /** The server had not rotated: the next get asks it, for the first time or again. */
+  | 'unsent'
+  /** It had, and the new tokens are complete in the store: the next get asks nobody. */
+  | 'saved'
+  /** It had, and they are nowhere. */
+  | 'lost';
+
+interface Death {
+  /** What it did not live to do; null if that cannot be told. */
+  readonly step: Step | null;
+  readonly fate: Fate;
+  /** The dead one's request arrived, and the next sent the same refresh token. */
+  readonly resent: boolean;
+  /** Without a token in it: left for the next holder of the lease, for a fresh token takes none. */
+  readonly leftForLater: boolean;
+  readonly recoveryMs: number;
+}
+
+const killEverywhere = async (
+  login: SharedLogin,
+  prepare: () => Promise<void>,
+): Promise<{ steps: Step[]; deaths: Death[] }> => {
+  const { steps } = await trace(login, prepare);
+  const deaths: Death[] = [];
+  for (const step of steps.filter((_, index) => index % STRIDE === 0)) {
+    let nth = step.nth;
+    const isDone = () => deaths.some((death) => death.step === step);
+    for (let aims = 0; aims < MAX_AIMS && !isDone(); aims += 1) {
+      await prepare();
+      const shot = await killAt(login, steps, step, nth);
+      if (shot.killedAt !== null) {
+        deaths.push(await examine(login, shot));
+      }
+      // Too late: now it is known where it was. Too early, or not at all: a little further on.
+      nth = shot.seenAt ?? (shot.killedAt === null ? step.nth : nth + 1);
+    }
+  }
+  return { steps, deaths };
+};
+
+/** One run to the end: the steps in the order in which they began. */
+const trace = async (login: SharedLogin, prepare: () => Promise<void>) => {
+  await prepare();
+  const { result, calls } = await runTraced(login, ['get', 'work']);
+  expect(result).toMatchObject({ code: 0, stderr: '' });
+  const steps = stepsAmong(login, calls);
+  const first = steps.findIndex(({ text }) => text.includes(login.home));
+  return { steps: steps.slice(first) };
+};
+
+interface Shot {
+  /** Null if it lived. */
+  readonly killedAt: string | null;
+  /** The step that it did not live to make; null if that cannot be told. */
+  readonly step: Step | null;
+  /** Which call of its name the target was this time, if it came that far. */
+  readonly seenAt: number | null;
+  readonly printed: string;
+}
+
+const killAt = async (
+  login: SharedLogin,
+  trace: readonly Step[],
+  target: Step,
+  nth = target.nth,
+): Promise<Shot> => {
+  const { result, calls } = await runTraced(login, ['get', 'work'], { ...target, nth });
+  const made = stepsAmong(login, calls);
+  const seenAt = made.find((step) => isSame(step, target))?.nth ?? null;
+  const printed = result.stdout;
+  if (result.signal !== 'SIGKILL') {
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    return { killedAt: null, step: null, seenAt, printed };
+  }
+  const call = calls.at(-1);
+  const before = made.at(-1);
+  const index = trace.findIndex((step) => before !== undefined && isSame(step, before));
+  if (before?.name === call?.name && before?.nth === call?.nth) {
+    return { killedAt: before?.what ?? null, step: trace[index] ?? null, seenAt, printed };
+  }
+  // At a wake-up. If its thread makes the next step as well, it died right before that.
+  const next = trace[index + 1];
+  const step = index >= 0 && next?.thread === 'worker' && before?.thread === 'worker' ? next : null;
+  return { killedAt: `a wake-up after ${before?.what ?? 'none'}`, step, seenAt, printed };
+};
+
+const isSame = (one: Step, other: Step): boolean =>
+  one.thread === other.thread && one.what === other.what && one.occurrence === other.occurrence;
+
+/** What the store, the server and the next processes say after a death. */
+const examine = async (login: SharedLogin, { step, killedAt, printed }: Shot): Promise<Death> => {
+  const { server, home } = login;
+  const at = `killed at ${killedAt}`;
+  const record = parseRecord(readFileSync(login.recordPath('work'), 'utf8'));
+  expect(record, at).toMatchObject({ kind: 'record', complete: true });
+  const status = await login.run(['status', '--json']);
+  expect(status, at).toMatchObject({ code: 0, stderr: '' });
+  // By now the server has seen all that the dead one sent.
+  expect(server.requests.map(({ outcome }) => outcome)).not.toContain('received');
+  const before = { requests: server.tokenRequests, rotations: server.rotations };
+  const isSaved = generationOf(record) === 2 || savedBeside(home).length > 0;
+  const fate: Fate = before.rotations === 0 ? 'unsent' : isSaved ? 'saved' : 'lost';
+
+  const next = await login.run(['get', 'work']);
+  expect(next.ms, at).toBeLessThan(RECOVERY_MS);
+  const sentNow = server.tokenRequests - before.requests;
+  // Persist before print.
+  expect(['', next.stdout], at).toContain(printed);
+  const death = {
+    ...{ step, fate, leftForLater: false, recoveryMs: next.ms },
+    resent: before.requests > 0 && sentNow > 0,
+  } as const;
+  if (fate === 'lost') {
+    expect(next, at).toMatchObject({ code: 4, stdout: '' });
+    expect(next.stderr, at).toContain('invalid_grant');
+    expect(next.stderr, at).toMatch(/tokenctl (login|import) work/);
+    expect(await login.run(['get', 'work']), at).toMatchObject({ code: 4, stdout: '' });
+    expect({ ...server }, at).toMatchObject({ tokenRequests: 2, reuseDetections: 1 });
+    return death;
+  }
+  expect(next, at).toMatchObject({ code: 0, stderr: '' });
+  expect(await isLive(login, next.stdout.trim()), at).toBe(true);
+  expect(server.reuseDetections, at).toBe(0);
+  expect(server.rotations, at).toBe(1);
+  expect(sentNow, at).toBe(fate === 'saved' ? 0 : 1);
+  expect(server.tokenRequests, at).toBeLessThanOrEqual(2);
+  return { ...death, leftForLater: await examineFiles(login, generationOf(record) === 2, at) };
+};
+
+/** Nothing stays, except what a process left that had committed already; and then no token. */
+const examineFiles = async (
+  login: SharedLogin,
+  committed: boolean,
+  at: string,
+): Promise<boolean> => {
+  const { home, server } = login;
+  const entries = () => readdirSync(join(home, 'credentials'));
+  const files = filesBelow(home).filter(({ path }) => path !== 'credentials/work.json');
+  for (const { path, text } of files) {
+    expect(
+      server.everyIssuedSecret().some((secret) => text.includes(secret)),
+      `${at}: a token in ${path}`,
+    ).toBe(false);
+  }
+  if (entries().length === 1 || !committed) {
+    expect(entries(), at).toEqual(['work.json']);
+    return false;
+  }
+  expect(await login.run(['get', 'work', '--force']), at).toMatchObject({ code: 0, stderr: '' });
+  expect(entries(), at).toEqual(['work.json']);
+  expect(server.reuseDetections, at).toBe(0);
+  return true;
+};
+
+/** A new home with a login whose access token has expired. */
+const takeOver = async ({ home, server }: SharedLogin): Promise<void> => {
+  rmSync(home, { recursive: true, force: true });
+  await importTokens(loginStore('work', { TOKENCTL_HOME: home }), {
+    ...server.grant({ lifetime: 0 }),
+    token_endpoint: server.tokenEndpoint,
+    client_id: server.clientId,
+  });
+  server.clearLog();
+};
+
+const generationOf = (parsed: ParsedRecord): number | null =>
+  parsed.kind === 'record' ? parsed.record.generation : null;
+
+/** Complete next records that a dead holder left. */
+const savedBeside = (home: string): string[] =>
+  filesBelow(home).flatMap(({ path, text }) => {
+    const parsed = path.endsWith('/next.json') ? parseRecord(withoutRemainder(text)) : null;
+    const complete = parsed?.kind === 'record' && parsed.complete;
+    return complete && parsed.record.generation === 2 ? [path] : [];
+  });
+
+const filesBelow = (directory: string): { path: string; text: string }[] =>
+  readdirSync(directory, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => ({ path: relative(directory, path), text: readFileSync(path, 'utf8') }));
+
+const isLive = async ({ server }: SharedLogin, token: string): Promise<boolean> => {
+  const answer = await fetch(server.resource, { headers: { authorization: `Bearer ${token}` } });
+  await answer.body?.cancel();
+  return answer.status === 200;
+};
+
+const LEASE = /[1-9]\d*\.[\w-]+\.[0-9a-f]{12}\.[0-9-]+\.[0-9a-f]{16}/g;
+
+/** The calls that touch the store, the token endpoint or the output. Waiting (epoll) changes nothing. */
+const stepsAmong = ({ home }: SharedLogin, calls: readonly Call[]): Step[] => {
+  const occurrences = new Map<string, number>();
+  return calls.flatMap((call) => {
+    const subject = subjectOf(call, home);
+    if (subject === null) {
+      return [];
+    }
+    const what = `${call.name} ${subject}`;
+    const key = `${call.thread} ${what}`;
+    const occurrence = (occurrences.get(key) ?? 0) + 1;
+    occurrences.set(key, occurrence);
+    return [{ ...call, what, occurrence }];
+  });
+};
+
+const subjectOf = ({ name, text }: Call, home: string): string | null => {
+  if (name.startsWith('epoll')) {
+    return null;
+  }
+  const paths = text.match(/(?<=["<])\/[^">]*/g)?.filter((path) => path.startsWith(home)) ?? [];
+  if (paths.length > 0) {
+    const names = paths.map((path) => relative(home, path).replace(LEASE, 'LEASE') || '.');
+    return [...new Set(names)].join(' → ');
+  }
+  if (/<TCP:|AF_INET/.test(text)) {
+    return 'token endpoint';
+  }
+  return /^writev?\(1</.test(text) ? 'stdout' : name === 'exit_group' ? 'end' : null;
+};
+
+const report = (
+  what: string,
+  steps: readonly Step[],
+  deaths: readonly Death[],
+  window: readonly Step[],
+): void => {
+  const hits = new Set(deaths.flatMap(({ step }) => step ?? []));
+  const tried = Math.ceil(steps.length / STRIDE);
+  const count = (condition: (death: Death) => boolean) => deaths.filter(condition).length;
+  const lost = deaths.filter(({ fate }) => fate === 'lost');
+  const missed = steps.filter((step, index) => index % STRIDE === 0 && !hits.has(step));
+  console.log(
+    [
+      `${what}: ${steps.length} steps, ${tried} aimed at, ${hits.size} with a death, ${missed.length} not reached`,
+      `  deaths examined: ${deaths.length} (${count(({ step }) => step === null)} at a wake-up between the steps of two threads)`,
+      `  before the rotation: ${count(({ fate }) => fate === 'unsent')}, saved: ${count(({ fate }) => fate === 'saved')}, lost: ${lost.length}`,
+      `  re-sent: ${count(({ resent }) => resent)}; remains without a token left for the next lease: ${count(({ leftForLater }) => leftForLater)}`,
+      `  slowest recovery: ${Math.round(Math.max(...deaths.map(({ recoveryMs }) => recoveryMs)))} ms`,
+      `  window, ${window.length} steps:`,
+      ...window.map((step) => {
+        const fates = deaths.filter((death) => death.step === step).map(({ fate }) => fate);
+        return `    ${step.what}: ${fates.join(', ') || 'not tried'}`;
+      }),
+      ...missed.map((step) => `  not reached: ${step.what} (${step.thread}, ${step.occurrence})`),
+    ].join('\n'),
+  );
+  // A sweep that killed nobody proves nothing.
+  expect(hits.size).toBeGreaterThanOrEqual(tried * 0.95);
+};
