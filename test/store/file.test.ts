@@ -32,6 +32,7 @@ import { Secret } from '../../src/secret.ts';
 import { fileStore, listLogins, loginStore } from '../../src/store/file.ts';
 import { fileLease } from '../../src/store/file-lease.ts';
 import type { Store, StoreLease } from '../../src/store/store.ts';
+import { need } from '../support/need.ts';
 import { afterAttempt, at, credentialOf } from '../support/records.ts';
 
 const isRoot = process.geteuid?.() === 0;
@@ -146,9 +147,7 @@ describe.skipIf(!posix)('permissions wider than ours', () => {
 
   it('that cannot be tightened are told of, and withhold no token', async (context) => {
     put(path, RECORD, 0o644);
-    if (!makeImmutable(path)) {
-      context.skip('needs root and a file system with attributes (chattr +i)');
-    }
+    need(context, makeImmutable(path), 'root and a file system with attributes (chattr +i)');
     try {
       const stored = await store.read();
       expect(stored?.record.accessToken?.reveal()).toBe('access-1');
@@ -342,9 +341,7 @@ describe.skipIf(!posix)('refused, and nothing is changed on the disk', () => {
       });
     };
     const asOther = isRoot ? asNobody : async (run: () => Promise<void>) => run();
-    if (isRoot && process.seteuid === undefined) {
-      context.skip('root can write anywhere, and cannot become somebody else here');
-    }
+    need(context, !isRoot || process.seteuid !== undefined, 'a way for root to be somebody else');
     if (isRoot) {
       chmodSync(root, 0o755);
       chownSync(credentials, NOBODY, NOBODY);
