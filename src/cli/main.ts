@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { TokenctlError } from '../errors.ts';
-import { endQuietlyOnBrokenPipe } from './io.ts';
+import { endQuietlyOnBrokenPipe, print } from './io.ts';
 import { reportError } from './report.ts';
 
 declare const TOKENCTL_VERSION: string;
@@ -83,3 +83,7 @@ const usageExitCode = (error: CommanderError, args: readonly string[]): number =
 };
 
 await main(process.argv.slice(2));
+await print('');
+// All is said and written. A name that is still being looked up for a connection nobody waits for
+// any more cannot be cancelled, and would keep the process alive for half a minute.
+process.exit();
