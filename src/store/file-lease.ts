@@ -14,7 +14,7 @@ import {
   requireRecord,
   withoutRemainder,
 } from '../record-parser.ts';
-import { isLink, readCredentialFile, requireReplaceable } from './location.ts';
+import { isDirectory, isLink, readCredentialFile, requireReplaceable } from './location.ts';
 import type { Inheritance, Stored, StoreLease } from './store.ts';
 
 export interface HeldFile {
@@ -70,6 +70,10 @@ export const fileLease = (held: HeldFile): StoreLease => {
     },
     remove: async () => {
       try {
+        if (await isDirectory(recordPath)) {
+          // What goes with the lease goes with everything in it, and that is not ours.
+          throw Object.assign(new Error('a directory'), { code: 'EISDIR' });
+        }
         const shared = await isLink(held.path);
         // A link only: those it is shared with keep the login. Else out of an evicted holder's reach,
         // and gone with the lease.

@@ -177,11 +177,17 @@ const tighten = async (
 const isForeign = ({ uid }: Stats): boolean =>
   process.geteuid !== undefined && uid !== process.geteuid();
 
-export const isLink = async (path: string): Promise<boolean> => {
+export const isLink = async (path: string): Promise<boolean> =>
+  (await lstatOrNull(path))?.isSymbolicLink() ?? false;
+
+export const isDirectory = async (path: string): Promise<boolean> =>
+  (await lstatOrNull(path))?.isDirectory() ?? false;
+
+const lstatOrNull = async (path: string): Promise<Stats | null> => {
   try {
-    return (await lstat(path)).isSymbolicLink();
+    return await lstat(path);
   } catch {
-    return false;
+    return null;
   }
 };
 

@@ -207,7 +207,11 @@ describe('a credential file that is none', () => {
   test('a directory in its place: exit 6', async () => {
     const home = createHome();
     await mkdir(home.recordPath('work'), { recursive: true });
+    const inside = join(home.recordPath('work'), 'somebodys-file');
+    await writeFile(inside, 'precious');
     expect((await home.run(['get', 'work'])).code).toBe(6);
+    expect((await home.run(['remove', 'work', '--yes'])).code).toBe(6);
+    expect(await readFile(inside, 'utf8')).toBe('precious');
   });
 
   test('a relative or empty TOKENCTL_HOME is refused', async () => {
