@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Credential } from './credential.ts';
 import { errnoOf, TokenctlError } from './errors.ts';
 import { createJudge } from './lock/judge.ts';
-import { describeHolder } from './messages.ts';
+import { describeHolder, noSuchLogin } from './messages.ts';
 import type { Store, StoreLease } from './store/store.ts';
 
 /**
@@ -28,6 +28,30 @@ export const changeRecord = <Change extends Credential | null>(
         (await lease.write(changed, current)) === 'done' &&
         (await lease.commit()) !== 'lost');
     return done ? { result: changed } : 'lost';
+  });
+
+/**
+ * Brings a copied or restored record home, under its lock.
+ *
+ * @returns the record; null if it was at home already.
+ * @throws {TokenctlError} `no_such_login`, `unavailable`, `refused`
+ */
+export const claimRecord = (store: Store, timeoutMs: number): Promise<Credential | null> =>
+  underLease(store, timeoutMs, async (lease) => {
+    await lease.inherit(new Set());
+    const current = (await lease.read())?.record ?? null;
+    if (current === null) {
+      throw noSuchLogin(store.login);
+    }
+    if ((await store.whyForeign(current)) === null) {
+      return { result: null };
+    }
+    lease.claim();
+    const done =
+      (await lease.reserve(current)) === 'done' &&
+      (await lease.write(current, current)) === 'done' &&
+      (await lease.commit()) !== 'lost';
+    return done ? { result: current } : 'lost';
   });
 
 /** Forgets a record under its lock. Nothing of it is read: a damaged one must be removable too. */

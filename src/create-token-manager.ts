@@ -203,6 +203,8 @@ const emptyRecord = (now: Moment): Credential => ({
   hosts: [],
   state: { kind: 'active', reason: null, at: null },
   lastAttempt: null,
+  origin: null,
+  lifeboat: null,
   unknown: {},
 });
 

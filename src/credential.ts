@@ -38,6 +38,10 @@ export interface Credential {
 
   readonly state: State;
   readonly lastAttempt: Attempt | null;
+  /** Where this record was last written; null in what never was, or by a version that did not say. */
+  readonly origin: Origin | null;
+  /** The refresh token is spent, and its successor had to be saved in this file instead. */
+  readonly lifeboat: string | null;
   /** Members this version does not know, kept as they were. */
   readonly unknown: Readonly<Record<string, unknown>>;
 }
@@ -62,6 +66,18 @@ export interface State {
   readonly kind: 'active' | 'dead' | 'paused';
   readonly reason: string | null;
   readonly at: Moment | null;
+}
+
+/** A place, so that a copy of the record can be told from the record. See `store/origin.ts`. */
+export interface Origin {
+  /** Random, and the same as in the directory's anchor file. */
+  readonly anchor: string;
+  /** A hash of what identifies the machine. */
+  readonly machine: string;
+  /** The resolved path of the directory. */
+  readonly directory: string;
+  /** The file's own name there. */
+  readonly file: string;
 }
 
 /** What the token endpoint did with one attempt, as everyone who asked in the meantime shall know it. */
@@ -129,14 +145,16 @@ export const freshness = (record: Credential, now: Moment): Freshness => {
   if (record.accessToken === null) {
     return 'expired';
   }
+  // Due at once: what was saved in a lifeboat is in a place that a reboot empties.
+  const soonest = record.lifeboat === null ? 'fresh' : 'window';
   if (record.lifetime === null) {
-    return 'fresh';
+    return soonest;
   }
   const age = ageMs(record, now);
   if (age >= deadlineMs(record)) {
     return 'expired';
   }
-  return age >= proactiveMs(record) || isSteppedBack(record, now) ? 'window' : 'fresh';
+  return age >= proactiveMs(record) || isSteppedBack(record, now) ? 'window' : soonest;
 };
 
 /** Milliseconds until the access token expires, without skew; null if no lifetime was stated. */
@@ -199,6 +217,7 @@ export const mergeTokens = (
   refreshToken: response.refreshToken ?? previous.refreshToken,
   state: { kind: 'active', reason: null, at: null },
   lastAttempt: attempt,
+  lifeboat: null,
 });
 
 /** Hash of the refresh token: names the parent of a next record without holding it. */

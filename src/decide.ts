@@ -19,8 +19,8 @@ export interface Surroundings {
   readonly now: Moment;
   /** There is a way to get a new access token: a refresh token, or the caller's own function. */
   readonly renewable: boolean;
-  /** The store was copied here from elsewhere: its refresh token may be another's to spend. */
-  readonly foreign: boolean;
+  /** Why the refresh token may be another's to spend (a copy, a restored backup); null if it is ours. */
+  readonly foreign: string | null;
 }
 
 export type Decision =
@@ -36,7 +36,13 @@ export type Decision =
       readonly meanwhile: 'serve' | 'wait';
       readonly onFailure: 'serve' | 'fail';
     }
-  | { readonly kind: 'fail'; readonly code: ErrorCode; readonly why: string };
+  | {
+      readonly kind: 'fail';
+      readonly code: ErrorCode;
+      readonly why: string;
+      /** The command that mends it, where the code does not say. */
+      readonly mend?: 'adopt';
+    };
 
 /** A decision that needs nobody else. */
 export type Settled = Exclude<Decision, { kind: 'refresh' }>;
@@ -63,10 +69,10 @@ export const decide = (record: Credential, ask: Ask, around: Surroundings): Deci
       ? serve(`login required soon: ${whyDead(record)}`)
       : fail('login_required', whyDead(record));
   }
-  if (around.foreign) {
+  if (around.foreign !== null) {
     return wanted.onFailure === 'serve'
-      ? serve('this store was copied here from elsewhere')
-      : fail('refused', 'this store was copied here from elsewhere');
+      ? serve(around.foreign)
+      : { kind: 'fail', code: 'refused', why: around.foreign, mend: 'adopt' };
   }
   if (ask.noRefresh || !around.renewable) {
     return unrenewable(wanted, ask.noRefresh);

@@ -59,6 +59,8 @@ export const credentialFromImport = (json: unknown, now: Moment): Credential => 
     hosts: optionalList(members, 'hosts') ?? preset?.hosts ?? [],
     state: { kind: 'active', reason: null, at: null },
     lastAttempt: null,
+    origin: null,
+    lifeboat: null,
     unknown: {},
   };
 };

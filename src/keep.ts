@@ -25,7 +25,7 @@ export const keep = async (
   try {
     step = await lease.write(saved, record);
   } catch (error) {
-    return unsaved(story, stake, tried, next, error);
+    return unsaved(story, stake, tried, granted, next, error);
   }
   const { judged, warnings, failure } = await judge(next, stake, granted, tried);
   try {
@@ -46,7 +46,7 @@ export const keep = async (
     if (recommitted !== 'saved') {
       return recommitted === 'superseded'
         ? 'again'
-        : unsaved(story, stake, tried, next, recommitted);
+        : unsaved(story, stake, tried, granted, next, recommitted);
     }
   } else if (step === 'unsynced') {
     warnings.push('the new token is saved, but a power failure could still undo that');
@@ -118,15 +118,26 @@ const saveAgain = async (
   }
 };
 
-/** The new tokens are nowhere but here; the access token at least reaches the caller. */
+/** Nothing in the store can be made durable any more. The access token at least reaches the caller. */
 const unsaved = async (
   story: Story,
   stake: Stake,
   tried: Tried,
+  granted: Granted,
   next: Credential,
   error: unknown,
-): Promise<Token> => {
+): Promise<Token | Attempt> => {
+  const lifeboat = await stake.lease.launchLifeboat(unjudged(next, stake), stake.record);
   const why = `the new token could not be saved (${errnoOf(error) ?? 'unknown error'})`;
-  await markUnsaved(story, stake, tried, why);
-  return tokenOf(story.store.login, next, { warnings: [why], saved: false, refreshed: true });
+  await markUnsaved(story, stake, tried, why, lifeboat);
+  const { judged, failure, warnings } = await judge(next, stake, granted, tried);
+  return (
+    failure ??
+    tokenOf(story.store.login, judged, {
+      warnings: [why, ...warnings],
+      saved: false,
+      lifeboat,
+      refreshed: true,
+    })
+  );
 };

@@ -5,12 +5,12 @@ import { currentProcess, processState } from './platform/process-identity.ts';
 
 /** The error for a decision that ends here: what happened, to which login, and what mends it. */
 export const failureOf = (
-  { code, why }: Extract<Decision, { kind: 'fail' }>,
+  { code, why, mend }: Extract<Decision, { kind: 'fail' }>,
   login: string,
 ): TokenctlError =>
   new TokenctlError(code, `${LEAD[code]}: ${printable(why, 400)}`, {
     login,
-    hint: hintFor(code, login),
+    hint: mend === undefined ? hintFor(code, login) : `tokenctl ${mend} ${login}`,
   });
 
 const LEAD: Readonly<Record<ErrorCode, string>> = {

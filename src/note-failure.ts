@@ -35,25 +35,40 @@ export const noteFailure = async (
 };
 
 /**
- * The new tokens could not be saved. The old refresh token is spent: sent again, it would revoke the
- * access token that is about to be printed. So the record is marked, in the space it has.
+ * The new tokens could not be saved in the store. The old refresh token is spent: sent again, it
+ * would revoke the access token that is about to be printed. So the record is marked, in the space
+ * it has; where that fails too, the lease stays and says that the token went out.
  */
 export const markUnsaved = async (
   story: Story,
   stake: Stake,
   tried: Tried,
   why: string,
+  lifeboat: string | null,
 ): Promise<void> => {
-  const { lease, record } = stake;
+  const { lease, record, decision } = stake;
   const failure = failedAttempt(
     record,
     { kind: 'rejected', verdict: 'dead', error: 'not_saved', description: why },
     tried,
   );
-  await attemptTo(async () => {
-    await lease.write(withFailure(record, failure, stake), record);
-    await lease.commit();
-  });
+  const marked: Credential =
+    lifeboat === null
+      ? withFailure(record, failure, stake)
+      : {
+          ...record,
+          lifeboat,
+          rejected:
+            record.rejected ||
+            decision.reason === 'rejected' ||
+            record.client.quirks.includes('refresh-revokes-access-token'),
+        };
+  const isMarked = await attemptTo(
+    async () => (await lease.write(marked, record)) === 'done' && (await lease.commit()) !== 'lost',
+  );
+  if (isMarked !== true) {
+    await lease.leaveBehind();
+  }
   await auditAttempt(story, stake, tried, record, failure);
 };
 

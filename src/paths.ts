@@ -8,6 +8,8 @@ export interface Paths {
   /** One record per login, their locks beside them. */
   readonly credentials: string;
   readonly audit: string;
+  /** What has been seen of the records, kept apart from them. */
+  readonly seen: string;
 }
 
 /**
@@ -21,12 +23,20 @@ export const findPaths = (env: NodeJS.ProcessEnv = process.env): Paths => {
   const home = env.TOKENCTL_HOME;
   if (home !== undefined) {
     requireAbsolute(home, 'TOKENCTL_HOME');
-    return { credentials: join(home, 'credentials'), audit: join(home, 'audit.jsonl') };
+    return {
+      credentials: join(home, 'credentials'),
+      audit: join(home, 'audit.jsonl'),
+      seen: join(home, 'seen'),
+    };
   }
   const { data, log } = envPaths('tokenctl', { suffix: '' });
   requireAbsolute(data, 'the data directory (HOME, XDG_DATA_HOME)');
   requireAbsolute(log, 'the log directory (HOME, XDG_STATE_HOME)');
-  return { credentials: join(data, 'credentials'), audit: join(log, 'audit.jsonl') };
+  return {
+    credentials: join(data, 'credentials'),
+    audit: join(log, 'audit.jsonl'),
+    seen: join(log, 'seen'),
+  };
 };
 
 /** @throws {TokenctlError} `usage` unless the name is safe as a file name and cannot be an option or a path. */

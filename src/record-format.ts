@@ -3,10 +3,13 @@ import { type Attempt, type Credential, proactiveMs } from './credential.ts';
 import type { Moment } from './platform/clock.ts';
 import type { Secret } from './secret.ts';
 
-/** The version this code writes. */
-export const FORMAT = 1;
-/** The lowest version of a reader that understands what this code writes. */
-const LOWEST_READER = 1;
+/**
+ * The version this code writes. 1 had neither `origin` nor `lifeboat`; its records are read, and
+ * become 2 with their next change, which is made under the lock like any other.
+ */
+export const FORMAT = 2;
+/** The lowest version of a reader that may act on it: 1 would spend what `lifeboat` says is spent. */
+const LOWEST_READER = 2;
 /** A record holds a few tokens of some kilobytes, and never more than what their checks let through. */
 export const MAX_RECORD_BYTES = 2 * 1024 * 1024;
 
@@ -49,6 +52,8 @@ export const serialiseRecord = (record: Credential, parent: string): string => {
       { kind: record.state.kind, reason: record.state.reason, at: momentToJson(record.state.at) },
     ],
     ['last_attempt', attemptToJson(record.lastAttempt)],
+    ['origin', record.origin],
+    ['lifeboat', record.lifeboat],
     ...Object.entries(record.unknown),
     ['parent', parent],
   ];
@@ -72,6 +77,7 @@ const plainFreshness = (record: Credential): unknown => {
     isPlain(record.accessToken) &&
     record.state.kind === 'active' &&
     !record.rejected &&
+    record.lifeboat === null &&
     record.tokenType.toLowerCase() === 'bearer';
   if (!plain) {
     return null;

@@ -4,6 +4,7 @@ import {
   type AuthMethod,
   type Credential,
   DEFAULT_REFRESH_AT,
+  type Origin,
   type State,
   VERDICTS,
 } from './credential.ts';
@@ -100,6 +101,8 @@ const readMembers = (text: string): ParsedRecord => {
     hosts: read.strings('hosts'),
     state: readState(read),
     lastAttempt: readAttempt(read),
+    origin: readOrigin(read),
+    lifeboat: read.nullable('lifeboat', (name) => read.string(name)),
     unknown: {},
   };
   const parent = read.string('parent');
@@ -140,6 +143,18 @@ const readAttempt = (record: Members): Attempt | null => {
         failures: read.integer('failures'),
         unanswered: read.integer('unanswered'),
         lease: read.string('lease'),
+      };
+};
+
+const readOrigin = (record: Members): Origin | null => {
+  const read = record.object('origin');
+  return read === null
+    ? null
+    : {
+        anchor: read.string('anchor'),
+        machine: read.string('machine'),
+        directory: read.string('directory'),
+        file: read.string('file'),
       };
 };
 

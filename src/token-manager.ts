@@ -92,6 +92,13 @@ const holdLease = async (
     if (inFlight !== null) {
       return 'again';
     }
+    if (record.lifeboat !== null && !request.ask.force) {
+      const gone = lifeboatGone(story, record.lifeboat);
+      if (decision.onFailure === 'serve') {
+        return tokenOf(story.store.login, record, { warnings: [...warnings, gone.message] });
+      }
+      throw gone;
+    }
     if (lostSends > MAX_LOST_SENDS && !request.ask.force) {
       requireRest(story, inheritance);
     }
@@ -124,6 +131,17 @@ const requireRest = ({ clock, store }: Story, { lastSentMs }: Inheritance): void
   }
 };
 
+/** What was saved outside the store has just been looked for. */
+const lifeboatGone = ({ store: { login } }: Story, path: string): TokenctlError =>
+  new TokenctlError(
+    'login_required',
+    `login required: the new token could not be saved in its place, and '${path}', where it was kept, is gone`,
+    {
+      login,
+      hint: `tokenctl import ${login}; or, where that file still is: tokenctl get ${login}`,
+    },
+  );
+
 /** What a dead holder completed becomes the record before anything is decided. */
 const rollForward = async ({ store }: Story, lease: StoreLease, lost: ReadonlySet<LeaseName>) => {
   const { login, audit } = store;
@@ -150,12 +168,20 @@ const consider = async (
   }
   const { record } = stored;
   const renewable = story.refresh.own || isRenewable(record);
-  const decision = decide(refreshAt === null ? record : { ...record, refreshAt }, ask, {
-    now: clock(),
-    renewable,
-    foreign: false,
-  });
-  return { record, warnings: stored.warnings, decision };
+  const decideIf = (foreign: string | null) =>
+    decide(refreshAt === null ? record : { ...record, refreshAt }, ask, {
+      now: clock(),
+      renewable,
+      foreign,
+    });
+  const decision = decideIf(null);
+  // Only what is about to be spent needs to be ours.
+  const foreign = decision.kind === 'refresh' ? await store.whyForeign(record) : null;
+  return {
+    record,
+    warnings: stored.warnings,
+    decision: foreign === null ? decision : decideIf(foreign),
+  };
 };
 
 /** By OAuth: what a refresh needs is stored. */

@@ -18,8 +18,10 @@ export interface Token {
   readonly idTokenExpiresAt: Date | null;
   /** What a person should know, one line each, safe to print. */
   readonly warnings: readonly string[];
-  /** False: the new refresh token could not be saved anywhere, and this access token is all there is. */
+  /** False: the new tokens could not be saved in their place. */
   readonly saved: boolean;
+  /** The file they were saved in instead, from where the next renewal takes them; null if there is none. */
+  readonly lifeboat: string | null;
   /** This very call renewed it. */
   readonly refreshed: boolean;
 }
@@ -31,8 +33,9 @@ export const tokenOf = (
   {
     warnings = [],
     saved = true,
+    lifeboat = null,
     refreshed = false,
-  }: Partial<Pick<Token, 'warnings' | 'saved' | 'refreshed'>>,
+  }: Partial<Pick<Token, 'warnings' | 'saved' | 'lifeboat' | 'refreshed'>>,
 ): Token => {
   const { accessToken, tokenType, scope, idToken } = record;
   if (accessToken === null) {
@@ -51,6 +54,7 @@ export const tokenOf = (
       record.idTokenExpiresAt === null ? null : new Date(record.idTokenExpiresAt * 1000),
     warnings,
     saved,
+    lifeboat,
     refreshed,
   };
 };

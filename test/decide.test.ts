@@ -22,6 +22,7 @@ import { later, type Moment } from '../src/platform/clock.ts';
 import { Secret } from '../src/secret.ts';
 import { afterAttempt, at, credentialOf, credentials, moments, START } from './support/records.ts';
 
+const COPIED = 'this store was copied here from elsewhere';
 const STORED = new Secret('access-1');
 const ANOTHER = new Secret('access-0');
 const DEAD = { kind: 'dead', reason: 'invalid_grant', at: START } as const;
@@ -86,27 +87,27 @@ const SITUATIONS = {
   'paused, fresh': { record: { state: PAUSED }, now: FRESH },
   'paused, expired': { record: { state: PAUSED }, now: EXPIRED },
   'paused, rejected': { record: { state: PAUSED }, ask: { rejected: STORED }, now: FRESH },
-  'copied from elsewhere, fresh': { around: { foreign: true }, now: FRESH },
-  'copied from elsewhere, window': { around: { foreign: true }, now: WINDOW },
-  'copied from elsewhere, expired': { around: { foreign: true }, now: EXPIRED },
+  'copied from elsewhere, fresh': { around: { foreign: COPIED }, now: FRESH },
+  'copied from elsewhere, window': { around: { foreign: COPIED }, now: WINDOW },
+  'copied from elsewhere, expired': { around: { foreign: COPIED }, now: EXPIRED },
   'copied from elsewhere, rejected': {
-    around: { foreign: true },
+    around: { foreign: COPIED },
     ask: { rejected: STORED },
     now: FRESH,
   },
   'copied from elsewhere, dead, fresh': {
     record: { state: DEAD },
-    around: { foreign: true },
+    around: { foreign: COPIED },
     now: FRESH,
   },
   'copied from elsewhere, dead, expired': {
     record: { state: DEAD },
-    around: { foreign: true },
+    around: { foreign: COPIED },
     now: EXPIRED,
   },
   'copied from elsewhere, paused': {
     record: { state: PAUSED },
-    around: { foreign: true },
+    around: { foreign: COPIED },
     now: FRESH,
   },
   'no refresh token, fresh': { around: { renewable: false }, now: FRESH },
@@ -125,7 +126,11 @@ const SITUATIONS = {
   '--force, rejected again': { ask: { force: true, rejected: STORED }, now: 1 },
   '--force, dead': { record: { state: DEAD }, ask: { force: true }, now: FRESH },
   '--force, paused': { record: { state: PAUSED }, ask: { force: true }, now: FRESH },
-  '--force, copied from elsewhere': { ask: { force: true }, around: { foreign: true }, now: FRESH },
+  '--force, copied from elsewhere': {
+    ask: { force: true },
+    around: { foreign: COPIED },
+    now: FRESH,
+  },
   '--force, no refresh token': { ask: { force: true }, around: { renewable: false }, now: FRESH },
   '--force, refreshed since it was asked for': { ask: { force: true, asked: at(-5) }, now: FRESH },
   '--force, refreshed since and already due': { ask: { force: true, asked: at(-5) }, now: WINDOW },
@@ -464,7 +469,7 @@ describe('whatever is stored and whoever asks,', () => {
   const surroundings: fc.Arbitrary<Surroundings> = fc.record({
     now: moments,
     renewable: fc.boolean(),
-    foreign: fc.boolean(),
+    foreign: fc.constantFrom(null, COPIED),
   });
   /** Half of all tokens are the rejected one, and half of all moments within its life. */
   const situations = fc
@@ -524,7 +529,7 @@ describe('whatever is stored and whoever asks,', () => {
         expect(state.kind).not.toBe('paused');
         expect(state.kind === 'dead' && !ask.force).toBe(false);
         expect({ foreign, renewable, noRefresh: ask.noRefresh }).toEqual({
-          foreign: false,
+          foreign: null,
           renewable: true,
           noRefresh: false,
         });
@@ -616,7 +621,7 @@ function decideOn(record: Credential, situation: Situation): Decision {
   return decide(record, askOf(situation), {
     now: at(situation.now),
     renewable: true,
-    foreign: false,
+    foreign: null,
     ...situation.around,
   });
 }

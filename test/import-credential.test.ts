@@ -48,6 +48,8 @@ describe('what is taken over', () => {
       rejected: false,
       state: { kind: 'active', reason: null, at: null },
       lastAttempt: null,
+      origin: null,
+      lifeboat: null,
       client: {
         tokenEndpoint: 'https://id.example.com/token',
         clientId: 'cli',

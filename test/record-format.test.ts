@@ -5,7 +5,7 @@ import { type Credential, freshness, proactiveMs, tokenHash } from '../src/crede
 import { decide } from '../src/decide.ts';
 import { TokenctlError } from '../src/errors.ts';
 import { later, type Moment } from '../src/platform/clock.ts';
-import { FORMAT, MAX_RECORD_BYTES, serialiseRecord } from '../src/record-format.ts';
+import { FORMAT, MAX_RECORD_BYTES, sealed, serialiseRecord } from '../src/record-format.ts';
 import {
   type CompleteRecord,
   parseRecord,
@@ -30,7 +30,7 @@ const LINES = [
   ...['id_token', 'id_token_expires_at', 'record_id', 'generation', 'refresh_token'],
   ...['provider', 'issuer', 'token_endpoint', 'revocation_endpoint'],
   ...['client_id', 'client_secret', 'token_endpoint_auth_method', 'quirks', 'hosts'],
-  ...['state', 'last_attempt', 'parent', 'checksum'],
+  ...['state', 'last_attempt', 'origin', 'lifeboat', 'parent', 'checksum'],
 ];
 
 const PARENT = tokenHash(new Secret('refresh-0'));
@@ -72,8 +72,8 @@ describe('the text of a record', () => {
 
   it('is this text, to the byte', () => {
     expect(serialiseRecord(credentialOf(), PARENT)).toMatchInlineSnapshot(`
-      "{"format":1,
-      "reader":1,
+      "{"format":2,
+      "reader":2,
       "freshness":{"until_ms":1893458700000,"uptime_ms":434700000,"boot_id":"11111111-2222-4333-8444-555555555555"},
       "access_token":"access-1",
       "token_type":"Bearer",
@@ -99,8 +99,10 @@ describe('the text of a record', () => {
       "hosts":[],
       "state":{"kind":"active","reason":null,"at":null},
       "last_attempt":null,
+      "origin":null,
+      "lifeboat":null,
       "parent":"47a07fe72c52e0361b80d253f57f3a288b37c67c516a51a6a3adcda2bbad5b2e",
-      "checksum":"f0482a7be9f7e1fa49d6bc65928b9d7c683a529cc6dfe1fb769304288eea0242"}
+      "checksum":"121c963f6d3f4c02c5b1fe78ebe07b71df9bb6016b2550c6485b270de52b0046"}
       "
     `);
   });
@@ -401,6 +403,19 @@ describe('a record of another version', () => {
     expect(record.unknown).toEqual({ 'x-later': FULL.unknown['x-later'], 'x-new': [1] });
   });
 
+  it('that is older is read, becomes one of this version when it is written, and loses nothing', () => {
+    // As version 1 wrote it, to the byte.
+    const old = sealed(
+      TEXT.slice(0, TEXT.lastIndexOf('"checksum":'))
+        .replace('"format":2,\n"reader":2,', '"format":1,\n"reader":1,')
+        .replace(/^"(origin|lifeboat)":.*\n/gm, ''),
+    );
+    expect(old).toMatch(/^\{"format":1,\n"reader":1,\n"freshness":/);
+    const parsed = parsedRecord(old);
+    expect(parsed.complete).toBe(true);
+    expect(serialiseRecord(parsed.record, PARENT)).toBe(TEXT);
+  });
+
   it('that leaves out what has a default is read', () => {
     const { quirks: _quirks, hosts: _hosts, refresh_at: _at, ...rest } = JSON.parse(TEXT);
     expect(parsedRecord(JSON.stringify(rest)).record).toMatchObject({
@@ -478,7 +493,7 @@ function damagedMembers(): fc.Arbitrary<string> {
 
 function decidePlainly(record: Credential, now: Moment) {
   const ask = { asked: now, force: false, noRefresh: false, minTtlMs: 0, rejected: null };
-  return decide(record, ask, { now, renewable: true, foreign: false });
+  return decide(record, ask, { now, renewable: true, foreign: null });
 }
 
 function parsedRecord(text: string): CompleteRecord {

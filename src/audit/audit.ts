@@ -27,7 +27,7 @@ export type AuditEvent =
       readonly generation?: number;
     }
   | {
-      readonly event: 'import' | 'invalidate' | 'remove';
+      readonly event: 'import' | 'invalidate' | 'remove' | 'adopt';
       readonly login: string;
       readonly generation: number;
       readonly token: string | null;

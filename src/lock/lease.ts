@@ -62,21 +62,41 @@ export class Lease {
 
   /**
    * Makes the next record durable inside the lease, where the next holder finds it if we die. The
-   * first time into the space that was reserved; a correction replaces it by rename, so that what
-   * is durable already is never torn.
+   * first time into the space that was reserved, or if that fails into a file of its own; a
+   * correction replaces it by rename, so that what is durable already is never torn.
    */
   async write(text: string): Promise<LeaseStep> {
-    const correction = `${this.nextPath}.new`;
     const step = await this.#step(async (fs) => {
-      if (this.#written) {
-        await fs.createDurable(correction, text);
-        await fs.rename(correction, this.nextPath);
-      } else {
-        await fs.overwrite(this.nextPath, text);
+      if (this.#written || !(await this.#intoReservation(fs, text))) {
+        await this.#byRename(fs, text);
       }
     });
     this.#written = step === 'done';
     return step;
+  }
+
+  /** False if the space that was reserved cannot be used: a new file may still be possible. */
+  async #intoReservation(fs: FileSystem, text: string): Promise<boolean> {
+    try {
+      await fs.overwrite(this.nextPath, text);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') {
+        throw error;
+      }
+      return false;
+    }
+  }
+
+  async #byRename(fs: FileSystem, text: string): Promise<void> {
+    const correction = `${this.nextPath}.new`;
+    try {
+      await fs.createDurable(correction, text);
+      await fs.rename(correction, this.nextPath);
+    } catch (error) {
+      await attempt(() => fs.unlink(correction));
+      throw error;
+    }
   }
 
   /** The fence: renames the next record onto the record. An evicted holder's path is gone. */

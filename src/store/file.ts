@@ -9,10 +9,13 @@ import { livingHolder } from '../lock/place.ts';
 import { findPaths, requireLoginName } from '../paths.ts';
 import { nodeFileSystem } from '../platform/fs.ts';
 import { currentProcess } from '../platform/process-identity.ts';
-import { requireRecord } from '../record-parser.ts';
 import { fileLease } from './file-lease.ts';
-import { readCredentialFile, resolveCredential } from './location.ts';
-import type { LeaseAttempt, Store, Stored } from './store.ts';
+import { readRecord } from './held-file.ts';
+import { fileLifeboats } from './lifeboat.ts';
+import { resolveCredential } from './location.ts';
+import { fileSeen, nothingSeen, type Seen } from './seen.ts';
+import { whyForeign } from './stamp.ts';
+import type { LeaseAttempt, Store } from './store.ts';
 
 /**
  * Keeps one login in a 0600 JSON file that is only ever replaced by rename, with its lock beside it.
@@ -24,7 +27,7 @@ export const fileStore = (pathOrName: string, env: NodeJS.ProcessEnv = process.e
   if (isAbsolute(pathOrName) || /[/\\]|\.json$/.test(pathOrName)) {
     const path = resolve(pathOrName);
     const name = path.slice(path.lastIndexOf(sep) + 1).replace(/\.json$/, '');
-    return openFileStore(path, name);
+    return openFileStore({ path, login: name, env, seen: nothingSeen });
   }
   return loginStore(pathOrName, env);
 };
@@ -33,16 +36,35 @@ export const fileStore = (pathOrName: string, env: NodeJS.ProcessEnv = process.e
 export const loginStore = (name: string, env: NodeJS.ProcessEnv = process.env): Store => {
   const login = requireLoginName(name);
   const paths = findPaths(env);
-  return openFileStore(join(paths.credentials, `${login}.json`), login, fileAudit(paths.audit));
+  return openFileStore({
+    path: join(paths.credentials, `${login}.json`),
+    login,
+    env,
+    seen: fileSeen(paths.seen),
+    audit: fileAudit(paths.audit),
+  });
 };
 
-const openFileStore = (path: string, login: string, audit?: Audit): Store => ({
-  login,
-  audit,
-  read: () => read(path, login),
-  tryLease: (judge) => tryLease(path, login, judge),
-  list: () => listLogins(join(path, '..')),
-});
+interface Opened {
+  readonly path: string;
+  readonly login: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly seen: Seen;
+  readonly audit?: Audit;
+}
+
+const openFileStore = (opened: Opened): Store => {
+  const { path, login, seen, audit } = opened;
+  return {
+    login,
+    audit,
+    read: () => readRecord({ recordPath: path, login }),
+    whyForeign: async (record) =>
+      whyForeign(record, (await resolveCredential(path, login)).recordPath, seen),
+    tryLease: (judge) => tryLease(opened, judge),
+    list: () => listLogins(join(path, '..')),
+  };
+};
 
 /** The names of the logins in a directory, sorted; none if it does not exist. */
 export const listLogins = async (directory: string): Promise<string[]> => {
@@ -64,14 +86,10 @@ export const listLogins = async (directory: string): Promise<string[]> => {
     .sort();
 };
 
-const read = async (path: string, login: string): Promise<Stored | null> => {
-  const found = await readCredentialFile(path, login);
-  return found === null
-    ? null
-    : { record: requireRecord(found.text, login), warnings: found.warnings };
-};
-
-const tryLease = async (path: string, login: string, judge: Judge): Promise<LeaseAttempt> => {
+const tryLease = async (
+  { path, login, env, seen }: Opened,
+  judge: Judge,
+): Promise<LeaseAttempt> => {
   try {
     await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
     const { recordPath, lockPath, directory } = await resolveCredential(path, login);
@@ -94,7 +112,10 @@ const tryLease = async (path: string, login: string, judge: Judge): Promise<Leas
       case 'held':
         return {
           kind: 'held',
-          lease: fileLease({ acquired, path, recordPath, directory, login, place }),
+          lease: fileLease({
+            ...{ acquired, path, recordPath, directory, login, place, seen },
+            lifeboats: fileLifeboats(env),
+          }),
         };
       case 'busy':
         return acquired;

@@ -40,6 +40,8 @@ export const memoryStore = (initial: Credential | null = null, login = 'memory')
         step(() => {
           record = next ?? record;
         }),
+      launchLifeboat: async () => null,
+      claim: () => {},
       remove: async () => {
         record = null;
       },
@@ -60,6 +62,7 @@ export const memoryStore = (initial: Credential | null = null, login = 'memory')
       holder = `memory-${leases}`;
       return { kind: 'held', lease: lease(holder) };
     },
+    whyForeign: async () => null,
     list: async () => (record === null ? [] : [login]),
   };
 };

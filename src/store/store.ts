@@ -18,6 +18,8 @@ export interface Store {
   tryLease(judge: Judge): Promise<LeaseAttempt>;
   /** The names of all logins kept beside this one. */
   list(): Promise<string[]>;
+  /** Why the record's refresh token may be another's to spend (a copy, a restored backup); null if it is ours. */
+  whyForeign(record: Credential): Promise<string | null>;
   /** Where this store's refreshes and failures are put down, if anywhere. */
   readonly audit?: Audit | undefined;
 }
@@ -50,6 +52,15 @@ export interface StoreLease {
   write(next: Credential, previous: Credential | null): Promise<LeaseStep>;
   /** Makes the next record the record. `unsynced`: done, but a power failure may still undo it. */
   commit(): Promise<LeaseStep | 'unsynced'>;
+  /**
+   * Saves the next record outside the store, when nothing in it can be made durable any more; the
+   * next holder of the lease brings it in.
+   *
+   * @returns the file's path, for people; null if that failed as well.
+   */
+  launchLifeboat(next: Credential, previous: Credential): Promise<string | null>;
+  /** The record is at home here from now on, wherever it came from. To be followed by a write. */
+  claim(): void;
   /** Forgets the record. */
   remove(): Promise<void>;
   /** After the lease was lost past the gate: no answer is waited for any more. `answered`: there was one. */

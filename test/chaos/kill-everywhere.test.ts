@@ -211,7 +211,8 @@ const examineFiles = async (
   at: string,
 ): Promise<boolean> => {
   const { home, server } = login;
-  const entries = () => readdirSync(join(home, 'credentials'));
+  const entries = () =>
+    readdirSync(join(home, 'credentials')).filter((entry) => entry !== 'tokenctl-anchor');
   const files = filesBelow(home).filter(({ path }) => path !== 'credentials/work.json');
   for (const { path, text } of files) {
     expect(

@@ -210,7 +210,7 @@ test('two stores whose names differ in .json only do not share a lock', async ()
   });
   const both = await Promise.all([one.getValidToken(), two.getValidToken()]);
   expect(both.map(({ accessToken }) => accessToken.reveal())).toEqual(['a', 'b']);
-  expect((await readdir(home)).sort()).toEqual(['session', 'session.json']);
+  expect((await readdir(home)).sort()).toEqual(['session', 'session.json', 'tokenctl-anchor']);
 });
 
 test('--id-token is not asked for again where the provider gives none', async () => {

@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -27,10 +28,13 @@ import { createJudge } from '../../src/lock/judge.ts';
 import { type LeaseName, newLeaseName } from '../../src/lock/lease-name.ts';
 import { type FileSystem, nodeFileSystem } from '../../src/platform/fs.ts';
 import { currentProcess } from '../../src/platform/process-identity.ts';
-import { MAX_RECORD_BYTES, serialiseRecord } from '../../src/record-format.ts';
+import { FORMAT, MAX_RECORD_BYTES, serialiseRecord } from '../../src/record-format.ts';
+import { parseRecord } from '../../src/record-parser.ts';
 import { Secret } from '../../src/secret.ts';
 import { fileStore, listLogins, loginStore } from '../../src/store/file.ts';
 import { fileLease } from '../../src/store/file-lease.ts';
+import { noLifeboats } from '../../src/store/lifeboat.ts';
+import { nothingSeen } from '../../src/store/seen.ts';
 import type { Store, StoreLease } from '../../src/store/store.ts';
 import { need } from '../support/need.ts';
 import { afterAttempt, at, credentialOf } from '../support/records.ts';
@@ -70,6 +74,7 @@ describe('a new login', () => {
       const lock = join(root, 'home/credentials/work.lock');
       expect(modesBelow(join(root, 'home'))).toEqual({
         credentials: '700',
+        'credentials/tokenctl-anchor': '600',
         'credentials/work.lock': '700',
         [`credentials/work.lock/${lease.name}`]: '700',
         [`credentials/work.lock/${lease.name}/owner.json`]: '600',
@@ -82,8 +87,11 @@ describe('a new login', () => {
       expect(existsSync(lock)).toBe(false);
       expect(modesBelow(join(root, 'home'))).toEqual({
         credentials: '700',
+        'credentials/tokenctl-anchor': '600',
         'credentials/work.json': '600',
         'audit.jsonl': '600',
+        seen: '700',
+        [seenName(RECORD)]: '600',
       });
       expect(modeOf(join(root, 'home'))).toBe('700');
     } finally {
@@ -173,12 +181,14 @@ describe.skipIf(!posix)('a credential file that is a link (INCIDENTS 3)', () => 
   it('is locked and replaced beside the real file, and survives', async () => {
     const lease = await hold(store);
     expect(readdirSync(join(root, 'profile')).sort()).toEqual(['team.json', 'team.lock']);
-    expect(readdirSync(credentials)).toEqual(['work.json']);
+    expect(entries()).toEqual(['work.json']);
     await save(lease, NEXT, RECORD);
     await lease.release();
     expect(readlinkSync(path)).toBe('../profile/team.json');
-    expect(readFileSync(real, 'utf8')).toBe(serialiseRecord(NEXT, tokenHash(RECORD.refreshToken)));
-    expect(readdirSync(join(root, 'profile'))).toEqual(['team.json']);
+    expect(withoutOrigin(readFileSync(real, 'utf8'))).toBe(
+      serialiseRecord(NEXT, tokenHash(RECORD.refreshToken)),
+    );
+    expect(readdirSync(join(root, 'profile')).sort()).toEqual(['team.json', 'tokenctl-anchor']);
     expect((await store.read())?.record.generation).toBe(2);
   });
 
@@ -202,7 +212,7 @@ describe.skipIf(!posix)('a credential file that is a link (INCIDENTS 3)', () => 
     const lease = await hold(store);
     await lease.remove();
     await lease.release();
-    expect(readdirSync(credentials)).toEqual([]);
+    expect(entries()).toEqual([]);
     expect(readdirSync(dirname(real)).sort()).toEqual(['team.json', `team.lock.${name}.dead`]);
     expect((await fileStore(real).read())?.record.generation).toBe(1);
   });
@@ -422,7 +432,7 @@ describe('a lease', () => {
     expect(await lease.write(NEXT, RECORD)).toBe('done');
     expect(readFileSync(path, 'utf8')).toBe(textOf(RECORD, null));
     expect(await lease.commit()).toBe('done');
-    expect(readFileSync(path, 'utf8')).toBe(textOf(NEXT, RECORD));
+    expect(withoutOrigin(readFileSync(path, 'utf8'))).toBe(textOf(NEXT, RECORD));
     await lease.release();
     expect(treeOf(credentials)).toEqual({ 'work.json': `600 ${textOf(NEXT, RECORD)}` });
   });
@@ -516,7 +526,7 @@ describe('a lease', () => {
     expect(await lease.inherit(new Set())).toMatchObject({ inFlight: null, lostSends: 0 });
     expect((await lease.read())?.record.generation).toBe(2);
     await lease.release();
-    expect(readdirSync(credentials)).toEqual(['work.json']);
+    expect(entries()).toEqual(['work.json']);
   });
 
   it('removes the login, and does not mind if it is gone already', async () => {
@@ -524,7 +534,7 @@ describe('a lease', () => {
     await lease.remove();
     await lease.remove();
     await lease.release();
-    expect(readdirSync(credentials)).toEqual([]);
+    expect(entries()).toEqual([]);
   });
 
   it('removes the tokens of dead holders with the login, and nothing of another login', async () => {
@@ -535,7 +545,7 @@ describe('a lease', () => {
     const lease = await hold(fileStore(join(root, 'by-directory/work.json')));
     await lease.remove();
     await lease.release();
-    expect(readdirSync(credentials)).toEqual([`other.lock.${other}.dead`]);
+    expect(entries()).toEqual([`other.lock.${other}.dead`]);
   });
 
   it('puts each step on the disk before the next one', async () => {
@@ -585,7 +595,7 @@ describe('what a dead holder left', () => {
   it('is adopted without the rest of the reservation behind it', async () => {
     leaveDead(credentials, { next: `${textOf(NEXT, RECORD)}${'QUJD'.repeat(5000)}\n` });
     expect((await inherit()).adopted?.generation).toBe(2);
-    expect(readFileSync(path, 'utf8')).toBe(textOf(NEXT, RECORD));
+    expect(withoutOrigin(readFileSync(path, 'utf8'))).toBe(textOf(NEXT, RECORD));
   });
 
   it('is adopted out of the lock that it still holds', async () => {
@@ -597,7 +607,7 @@ describe('what a dead holder left', () => {
     expect(lease.evicted).toEqual([name]);
     expect((await lease.inherit(new Set())).adopted?.generation).toBe(2);
     await lease.release();
-    expect(readdirSync(credentials)).toEqual(['work.json']);
+    expect(entries()).toEqual(['work.json']);
   });
 
   it.each<[string, () => string]>([
@@ -615,7 +625,10 @@ describe('what a dead holder left', () => {
     ['that lost its end', () => textOf(NEXT, RECORD).slice(0, -1)],
     ['that lost its second half', () => textOf(NEXT, RECORD).slice(0, 600)],
     ['that was changed', () => textOf(NEXT, RECORD).replace('access-2', 'access-3')],
-    ['of a newer version', () => textOf(NEXT, RECORD).replace('"reader":1', '"reader":2')],
+    [
+      'of a newer version',
+      () => textOf(NEXT, RECORD).replace(`"reader":${FORMAT}`, `"reader":${FORMAT + 1}`),
+    ],
     [
       'that is too large',
       () => textOf({ ...NEXT, unknown: { x: 'x'.repeat(MAX_RECORD_BYTES) } }, RECORD),
@@ -651,7 +664,7 @@ describe('what a dead holder left', () => {
     leaveDead(credentials, { next: textOf(NEXT, RECORD), spent: ['1-1'] });
     unlinkSync(path);
     expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, lostSends: 0 });
-    expect(readdirSync(credentials)).toEqual([]);
+    expect(entries()).toEqual([]);
   });
 
   it('is not adopted by another login in the same directory', async () => {
@@ -669,7 +682,7 @@ describe('what a dead holder left', () => {
     }
     expect((await inherit()).adopted?.generation).toBe(2);
     expect((await inherit()).adopted).toBeNull();
-    expect(readdirSync(credentials)).toEqual(['work.json']);
+    expect(entries()).toEqual(['work.json']);
   });
 
   it('of a holder that is oneself is left for oneself to deal with', async () => {
@@ -703,7 +716,7 @@ describe('what a dead holder left', () => {
       leaveDead(credentials, { next: textOf(NEXT, RECORD), spent: ['1-1'] });
       expect((await inherit()).adopted?.generation).toBe(2);
       expect((await store.read())?.record.accessToken?.reveal()).toBe('access-2');
-      expect(readdirSync(credentials)).toEqual(['work.json']);
+      expect(entries()).toEqual(['work.json']);
     });
 
     it('with the newest of several', async () => {
@@ -749,7 +762,7 @@ describe('what a dead holder left', () => {
       expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, lostSends });
       // Until it is answered it stays, so that the next holder knows it too.
       expect(await inherit()).toMatchObject({ lostSends });
-      expect(readdirSync(credentials)).toHaveLength(kept + 1);
+      expect(entries()).toHaveLength(kept + 1);
     });
 
     it('counts a torn successor as an answer that was lost', async () => {
@@ -761,7 +774,7 @@ describe('what a dead holder left', () => {
       const name = leaveDead(credentials, { spent: ['1-1'] });
       put(path, afterAttempt(RECORD, { lease: name }));
       expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, lostSends: 0 });
-      expect(readdirSync(credentials)).toEqual(['work.json']);
+      expect(entries()).toEqual(['work.json']);
     });
 
     it("counts a holder although another one's answer was written down", async () => {
@@ -776,14 +789,14 @@ describe('what a dead holder left', () => {
       await save(lease, NEXT, RECORD);
       await lease.release();
       expect(await inherit()).toMatchObject({ adopted: null, inFlight: null, lostSends: 0 });
-      expect(readdirSync(credentials)).toEqual(['work.json']);
+      expect(entries()).toEqual(['work.json']);
     });
 
     it('says so if its sender still lives, and may yet get an answer', async () => {
       const name = newLeaseName(currentProcess());
       leaveDead(credentials, { name, spent: ['1-1'] });
       expect(await inherit()).toMatchObject({ adopted: null, inFlight: name, lostSends: 0 });
-      expect(readdirSync(credentials)).toContain(`work.lock.${name}.dead`);
+      expect(entries()).toContain(`work.lock.${name}.dead`);
     });
   });
 
@@ -792,7 +805,7 @@ describe('what a dead holder left', () => {
     leaveDead(credentials, { next: 'rubbish' });
     mkdirSync(join(credentials, `work.lock.${deadName()}.new`));
     await inherit();
-    expect(readdirSync(credentials)).toEqual(['work.json']);
+    expect(entries()).toEqual(['work.json']);
   });
 
   it('is not mistaken for what others keep there', async () => {
@@ -801,7 +814,7 @@ describe('what a dead holder left', () => {
       mkdirSync(join(credentials, name));
     }
     await inherit();
-    expect(readdirSync(credentials).sort()).toEqual(['work.json', ...others].sort());
+    expect(entries().sort()).toEqual(['work.json', ...others].sort());
   });
 });
 
@@ -844,6 +857,11 @@ describe('the list of logins', () => {
   });
 });
 
+/** What is beside each other; the anchor is always there once something was written. */
+function entries(): string[] {
+  return readdirSync(credentials).filter((entry) => entry !== 'tokenctl-anchor');
+}
+
 async function hold(of: Store): Promise<StoreLease> {
   const turn = await of.tryLease(createJudge());
   if (turn.kind !== 'held') {
@@ -861,7 +879,10 @@ async function holdWith(fs: FileSystem): Promise<StoreLease> {
     throw new Error(acquired.kind);
   }
   const directory = credentials;
-  return fileLease({ acquired, place, path, recordPath: path, directory, login: 'work' });
+  return fileLease({
+    ...{ acquired, place, path, recordPath: path, directory, login: 'work' },
+    ...{ seen: nothingSeen, lifeboats: noLifeboats },
+  });
 }
 
 async function inherit(of: Store = store) {
@@ -897,6 +918,18 @@ function successorOf(record: Credential): Credential {
 
 function textOf(record: Credential, previous: Credential | null): string {
   return serialiseRecord(record, tokenHash(previous?.refreshToken ?? null));
+}
+
+/** A record's text as it would be if nobody had said where it was written. */
+function withoutOrigin(text: string): string {
+  const parsed = parseRecord(text);
+  return parsed.kind === 'record' && parsed.complete
+    ? serialiseRecord({ ...parsed.record, origin: null }, parsed.parent)
+    : text;
+}
+
+function seenName({ recordId }: Credential): string {
+  return `seen/${createHash('sha256').update(recordId).digest('hex').slice(0, 32)}`;
 }
 
 function put(file: string, record: Credential, mode = 0o600): void {
@@ -942,12 +975,13 @@ function deadName(): LeaseName {
 function treeOf(directory: string): Record<string, string> {
   return Object.fromEntries(
     readdirSync(directory, { recursive: true, encoding: 'utf8' })
+      .filter((entry) => entry !== 'tokenctl-anchor')
       .sort()
       .map((entry) => {
         const stats = lstatSync(join(directory, entry));
         const mode = (stats.mode & 0o7777).toString(8);
         const held = stats.isFile()
-          ? readFileSync(join(directory, entry), 'utf8')
+          ? withoutOrigin(readFileSync(join(directory, entry), 'utf8'))
           : stats.isSymbolicLink()
             ? `-> ${readlinkSync(join(directory, entry))}`
             : stats.isDirectory()

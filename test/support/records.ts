@@ -4,6 +4,7 @@ import {
   AUTH_METHODS,
   attemptKey,
   type Credential,
+  type Origin,
   VERDICTS,
 } from '../../src/credential.ts';
 import { later, type Moment } from '../../src/platform/clock.ts';
@@ -50,6 +51,8 @@ export const credentialOf = (members: Partial<Credential> = {}): Credential => (
   hosts: [],
   state: { kind: 'active', reason: null, at: null },
   lastAttempt: null,
+  origin: null,
+  lifeboat: null,
   unknown: {},
   ...members,
 });
@@ -121,6 +124,13 @@ const attempts: fc.Arbitrary<Attempt> = fc.record({
   lease: anyText,
 });
 
+const origins: fc.Arbitrary<Origin> = fc.record({
+  anchor: anyText,
+  machine: anyText,
+  directory: anyText,
+  file: anyText,
+});
+
 /** Members of a later version. Names that JavaScript treats specially are members like any other. */
 const unknownMembers = fc
   .array(
@@ -169,6 +179,8 @@ export const credentials: fc.Arbitrary<Credential> = fc
       at: nullable(moments),
     }),
     lastAttempt: nullable(attempts),
+    origin: nullable(origins),
+    lifeboat: fc.constantFrom(null, null, null, '/run/user/1000/tokenctl-lifeboat.json'),
     unknown: unknownMembers,
   })
   .chain((record) =>

@@ -70,7 +70,10 @@ const run = async (name: string, options: Options): Promise<void> => {
         'a new token was issued and could not be saved; it is on stdout',
         {
           login: name,
-          hint: 'use it now; the next run will need a new sign-in',
+          hint:
+            token.lifeboat === null
+              ? `use it now; then tokenctl import ${name}`
+              : `make the store writable: the next get takes what was saved in '${token.lifeboat}'`,
         },
       ),
       options.json ?? false,

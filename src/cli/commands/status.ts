@@ -46,12 +46,20 @@ const run = async (name: string | undefined, { json }: { json?: true }): Promise
 
 const describe = async (login: string, mustExist: boolean): Promise<Line> => {
   try {
-    const stored = await loginStore(login).read();
+    const store = loginStore(login);
+    const stored = await store.read();
     if (stored === null) {
       throw noSuchLogin(login);
     }
     reportWarnings(login, stored.warnings);
-    return lineOf(login, stored.record);
+    const foreign = await store.whyForeign(stored.record);
+    return foreign === null
+      ? lineOf(login, stored.record)
+      : {
+          ...lineOf(login, stored.record),
+          state: 'copied',
+          needs: `${foreign}: tokenctl adopt ${login}`,
+        };
   } catch (error) {
     // One damaged login must not hide the others.
     if (mustExist || !(error instanceof TokenctlError)) {
@@ -105,6 +113,9 @@ const needsOf = (login: string, record: Credential): string | null => {
   }
   const failed = lastAttempt !== null && lastAttempt.verdict !== 'refreshed';
   const why = [lastAttempt?.error, lastAttempt?.description].filter(Boolean).join(': ');
+  if (record.lifeboat !== null) {
+    return `the new token is in '${record.lifeboat}': the next get takes it from there`;
+  }
   if (failed) {
     return lastAttempt.verdict === 'unavailable' ? `last refresh failed: ${why}` : why;
   }
@@ -149,6 +160,7 @@ const paint = (text: string, state: string): string => {
       'login required': 31,
       unreadable: 31,
       paused: 31,
+      copied: 31,
       due: 33,
       expired: 33,
       rejected: 33,
