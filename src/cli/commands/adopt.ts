@@ -10,8 +10,8 @@ export const command = (): Command =>
   new Command('adopt')
     .summary('this copied credential lives here now')
     .description(
-      'Say that a credential which was copied here, or restored from a backup, lives here from now on.\n' +
-        'Its refresh token can be spent in one place only: the place it came from must not use it any more,\n' +
+      'Say that a credential which was copied here, or restored from a backup, lives here from now on. ' +
+        'Its refresh token can be spent in one place only: the place it came from must not use it any more, ' +
         'and if it has been used there since, the provider may end the login for both.',
     )
     .argument('[NAME]', 'the login')
