@@ -3,6 +3,7 @@ import type { Credential } from './credential.ts';
 import { errnoOf, TokenctlError } from './errors.ts';
 import { createJudge } from './lock/judge.ts';
 import { describeHolder, noSuchLogin } from './messages.ts';
+import { monotonicMs } from './platform/clock.ts';
 import type { Store, StoreLease } from './store/store.ts';
 
 /**
@@ -66,7 +67,7 @@ const underLease = async <Result>(
   action: (lease: StoreLease) => Promise<{ result: Result } | 'lost'>,
 ): Promise<Result> => {
   const judge = createJudge();
-  const end = performance.now() + timeoutMs;
+  const end = monotonicMs() + timeoutMs;
   for (;;) {
     const turn = await store.tryLease(judge);
     if (turn.kind === 'held') {
@@ -75,7 +76,7 @@ const underLease = async <Result>(
         return outcome.result;
       }
     }
-    if (performance.now() >= end) {
+    if (monotonicMs() >= end) {
       const { who, hint } = describeHolder(turn.kind === 'busy' ? turn.holder : null);
       const { login } = store;
       throw new TokenctlError('unavailable', `timed out waiting for ${who}`, { login, hint });

@@ -4,7 +4,7 @@ import { type Credential, DEFAULT_REFRESH_AT, freshness } from './credential.ts'
 import { TokenctlError } from './errors.ts';
 import { noSuchLogin } from './messages.ts';
 import { ownRefresh, type RefreshWith } from './own-refresh.ts';
-import { type Clock, type Moment, systemClock } from './platform/clock.ts';
+import { type Clock, type Moment, monotonicMs, systemClock } from './platform/clock.ts';
 import { createSignalHold } from './platform/signals.ts';
 import type { RefreshFunction } from './refresh-outcome.ts';
 import { Secret, shortFingerprint } from './secret.ts';
@@ -91,7 +91,7 @@ export const createTokenManager = (options: TokenManagerOptions): TokenManager =
   let inFlight: Promise<Token> | null = null;
 
   const get = async (get: GetOptions): Promise<Token> => {
-    const end = performance.now() + (get.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    const end = monotonicMs() + (get.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     const request = {
       ask: {
         asked: get.asked ?? clock(),
@@ -100,7 +100,7 @@ export const createTokenManager = (options: TokenManagerOptions): TokenManager =
         minTtlMs: get.minTtlMs ?? 0,
         rejected: toSecret(get.rejected),
       },
-      remainingMs: () => end - performance.now(),
+      remainingMs: () => end - monotonicMs(),
     };
     if (refresh.own && (await store.read()) === null) {
       await changeRecord(

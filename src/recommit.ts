@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Credential, tokenHash } from './credential.ts';
 import { createJudge } from './lock/judge.ts';
 import type { LeaseName } from './lock/lease-name.ts';
+import { monotonicMs } from './platform/clock.ts';
 import type { Store, StoreLease } from './store/store.ts';
 
 /**
@@ -22,8 +23,8 @@ export const recommit = async (
   lost: ReadonlySet<LeaseName>,
 ): Promise<'saved' | 'superseded' | 'busy'> => {
   const judge = createJudge();
-  const end = performance.now() + LIMIT_MS;
-  while (performance.now() < end) {
+  const end = monotonicMs() + LIMIT_MS;
+  while (monotonicMs() < end) {
     const turn = await store.tryLease(judge);
     if (turn.kind === 'held') {
       const { lease } = turn;

@@ -1,90 +1,28 @@
-import { Command, CommanderError } from 'commander';
-import { TokenctlError } from '../errors.ts';
+import { get } from './get.ts';
+import { parseGetArguments } from './get-options.ts';
 import { endQuietlyOnBrokenPipe, print } from './io.ts';
 import { reportError } from './report.ts';
-
-declare const TOKENCTL_VERSION: string;
-
-/** Each command in a file of its own, loaded when it is called (all of them for --help). */
-const COMMANDS: Readonly<Record<string, () => Promise<{ command: () => Command }>>> = {
-  import: () => import('./commands/import.ts'),
-  get: () => import('./commands/get.ts'),
-  status: () => import('./commands/status.ts'),
-  invalidate: () => import('./commands/invalidate.ts'),
-  adopt: () => import('./commands/adopt.ts'),
-  remove: () => import('./commands/remove.ts'),
-  demo: () => import('./commands/demo.ts'),
-};
-const ALIASES: Readonly<Record<string, string>> = { list: 'status' };
 
 const main = async (args: readonly string[]): Promise<void> => {
   endQuietlyOnBrokenPipe();
   try {
-    const program = await buildProgram(args);
-    await program.parseAsync(args, { from: 'user' });
+    await run(args);
   } catch (error) {
-    process.exitCode =
-      error instanceof CommanderError
-        ? usageExitCode(error, args)
-        : reportError(error, args.includes('--json'));
+    process.exitCode = reportError(error, args.includes('--json'));
   }
+  await print('');
+  // All is said and written. A name that is still being looked up for a connection nobody waits for
+  // any more cannot be cancelled, and would keep the process alive for half a minute.
+  process.exit();
 };
 
-const buildProgram = async (args: readonly string[]): Promise<Command> => {
-  const program = new Command('tokenctl')
-    .description('One OAuth login, shared by any number of processes, that never breaks itself.')
-    .version(TOKENCTL_VERSION, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'show this help')
-    .helpCommand('help [COMMAND]', 'show help for a command')
-    .configureHelp({ showGlobalOptions: false })
-    .addHelpText('after', HELP);
-  for (const load of commandsFor(args)) {
-    program.addCommand((await load()).command());
+const run = async ([command, ...args]: readonly string[]): Promise<void> => {
+  const plain = command === 'get' ? parseGetArguments(args) : null;
+  if (plain !== null) {
+    return get(plain.name, plain.options);
   }
-  for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput({ writeErr: () => {} });
-  }
-  return program;
+  const { runProgram } = await import('./program.ts');
+  return runProgram(command === undefined ? [] : [command, ...args]);
 };
 
-const HELP = `
-Examples:
-  tokenctl import github < tokens.json          take over a login that you have
-  tokenctl get github                           print an access token that is valid now
-  curl -H "$(tokenctl get github --header)" …   use it
-  tokenctl status                               what is held, and how fresh
-
-Exit codes: 0 done, 2 usage, 3 no such login, 4 login required, 5 not now,
-  6 refused, 7 paused, 8 new token not saved. See the README for what a script does.`;
-
-/** Only the command that is called; all of them where a person looks for one. */
-const commandsFor = (args: readonly string[]) => {
-  const [first = ''] = args;
-  const called = COMMANDS[ALIASES[first] ?? first];
-  return called !== undefined && Object.hasOwn(COMMANDS, ALIASES[first] ?? first)
-    ? [called]
-    : Object.values(COMMANDS);
-};
-
-/** commander's own errors: help and version are none, the rest is usage. */
-const usageExitCode = (error: CommanderError, args: readonly string[]): number => {
-  if (error.exitCode === 0) {
-    return 0;
-  }
-  const message =
-    error.code !== 'commander.help'
-      ? error.message.replace(/^error: /, '').replaceAll('\n', ' ')
-      : args[0] === 'help'
-        ? 'there is no such command'
-        : 'a command is missing';
-  return reportError(
-    new TokenctlError('usage', message, { hint: 'tokenctl --help' }),
-    args.includes('--json'),
-  );
-};
-
-await main(process.argv.slice(2));
-await print('');
-// All is said and written. A name that is still being looked up for a connection nobody waits for
-// any more cannot be cancelled, and would keep the process alive for half a minute.
-process.exit();
+void main(process.argv.slice(2));

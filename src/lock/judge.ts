@@ -1,3 +1,4 @@
+import { monotonicMs } from '../platform/clock.ts';
 import { currentProcess, livenessOf } from '../platform/process-identity.ts';
 import { hashMachine, type LeaseName, parseLeaseName } from './lease-name.ts';
 
@@ -31,7 +32,7 @@ const LONGEST_LOOK_MS = 1_000;
  */
 export const createJudge = (
   wallClock: () => number = Date.now,
-  monotonicClock: () => number = () => performance.now(),
+  monotonicClock: () => number = monotonicMs,
 ): Judge => {
   const observed = new Map<
     LeaseName,

@@ -1,8 +1,10 @@
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
-import { type RequestOptions, request as requestHttps } from 'node:https';
+import type { RequestOptions } from 'node:https';
 import type { Socket } from 'node:net';
-import { checkServerIdentity, type SecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
+import { monotonicMs } from '../platform/clock.ts';
 import { chooseRoute, type Failure, failureOf, type Route } from './route.ts';
+import type { Secure } from './secure.ts';
 
 export interface PostOptions {
   readonly headers: Readonly<Record<string, string>>;
@@ -47,13 +49,14 @@ const WITHDRAWN: Failure = { code: 'ECANCELED', message: 'withdrawn before it wa
  * came before the connection was there.
  */
 export const post = async (url: URL, options: PostOptions): Promise<PostResult> => {
-  const deadline = performance.now() + options.connectTimeoutMs;
+  const deadline = monotonicMs() + options.connectTimeoutMs;
   const abort = new AbortController();
   try {
     const route = await chooseRoute(url, options.env, abort.signal);
+    const secure = url.protocol === 'https:' ? (await import('./secure.ts')).secure : null;
     return 'code' in route
       ? { kind: 'not-sent', ...route }
-      : await exchange(url, options, route, deadline);
+      : await exchange(startRequest(url, options, route, secure), url, options, route, deadline);
   } catch (error) {
     return { kind: 'not-sent', ...failureOf(error) };
   } finally {
@@ -62,12 +65,17 @@ export const post = async (url: URL, options: PostOptions): Promise<PostResult> 
   }
 };
 
-const exchange = (url: URL, options: PostOptions, route: Route, deadline: number) =>
+const exchange = (
+  request: ClientRequest,
+  url: URL,
+  options: PostOptions,
+  route: Route,
+  deadline: number,
+) =>
   new Promise<PostResult>((resolve) => {
     let state: 'connecting' | 'sent' | 'done' = 'connecting';
     let timer: NodeJS.Timeout | undefined;
     let asked: Promise<void> = Promise.resolve();
-    const request = startRequest(url, options, route);
     const settle = (result: PostResult) => {
       state = 'done';
       clearTimeout(timer);
@@ -86,7 +94,7 @@ const exchange = (url: URL, options: PostOptions, route: Route, deadline: number
       clearTimeout(timer);
       timer = setTimeout(() => fail({ code: 'ETIMEDOUT', message }), ms);
     };
-    failAfter(deadline - performance.now(), `no connection within ${options.connectTimeoutMs} ms`);
+    failAfter(deadline - monotonicMs(), `no connection within ${options.connectTimeoutMs} ms`);
     request.on('error', (error) => fail(failureOf(error)));
     request.on('close', () => fail(CLOSED));
     request.on('proxyConnect', ({ statusCode }: { statusCode: number }) => {
@@ -113,24 +121,25 @@ const exchange = (url: URL, options: PostOptions, route: Route, deadline: number
     request.on('response', (response) => receive(response, settle, fail));
   });
 
-const startRequest = (url: URL, { headers, body }: PostOptions, route: Route): ClientRequest => {
+const startRequest = (
+  url: URL,
+  { headers, body }: PostOptions,
+  route: Route,
+  secure: Secure | null,
+): ClientRequest => {
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const secure = url.protocol === 'https:';
   const options: RequestOptions & { secureContext: SecureContext | undefined } = {
     method: 'POST',
     protocol: url.protocol,
     host,
-    port: url.port || (secure ? 443 : 80),
+    port: url.port || (secure === null ? 80 : 443),
     path: url.pathname + url.search,
     // false: a connection of its own, closed after the answer.
     agent: route.agent ?? false,
     secureContext: route.secureContext,
-    // NODE_TLS_REJECT_UNAUTHORIZED=0, exported for some other program, does not count here.
-    rejectUnauthorized: true,
-    // Through a tunnel, Node would take an IP address in the URL for absent and compare the proxy's name.
-    checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
+    ...secure?.options(host),
   };
-  const request = secure ? requestHttps(options) : requestHttp(options);
+  const request = secure === null ? requestHttp(options) : secure.request(options);
   try {
     // One by one: given as an option, NODE_DEBUG=http would print them, client secret and all.
     for (const [name, value] of Object.entries(headers)) {

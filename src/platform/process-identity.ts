@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
 import { currentBootId } from './clock.ts';
 
@@ -76,8 +76,12 @@ const procStat = (pid: number): { state: string; startTime: string } | undefined
   }
 };
 
+type ChildProcess = typeof import('node:child_process');
+
 /** ps(1) on macOS and the BSDs; asked only while a lock is contended. undefined: a zombie; null: it cannot tell. */
 const psStartTime = (pid: number): string | null | undefined => {
+  // Loaded only here: elsewhere nothing is started, and every get would pay for it.
+  const { execFileSync } = createRequire(import.meta.url)('node:child_process') as ChildProcess;
   try {
     const [state, ...start] = execFileSync('/bin/ps', ['-o', 'state=,lstart=', '-p', String(pid)], {
       encoding: 'latin1',

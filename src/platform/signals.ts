@@ -55,6 +55,11 @@ export const createSignalHold = (): SignalHold => {
         }
       }),
     release: async () => {
+      if (held.length > 0) {
+        // One that has come already is only heard of in the event loop's next turn.
+        await turn();
+        await turn();
+      }
       for (const { signal, listener } of held) {
         process.removeListener(signal, listener);
       }
@@ -71,6 +76,9 @@ export const createSignalHold = (): SignalHold => {
     },
   };
 };
+
+/** The second of two in a row has been through the phase in which signals are looked for. */
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /**
  * Listeners other than those of signal-exit (versions 3 and 4: below proper-lockfile, execa and many

@@ -61,10 +61,10 @@ test('a full disk is found out before anything is spent', async (context) => {
   await login.importGrant('work', 0);
   const result = await mounted(
     login,
-    `mkdir "$HOME_DIR.full" && mount -t tmpfs -o size=64k tmpfs "$HOME_DIR.full" &&
-     cp -a "$HOME_DIR/." "$HOME_DIR.full" && chmod 700 "$HOME_DIR.full/credentials" &&
-     dd if=/dev/zero of="$HOME_DIR.full/rest" bs=1k 2>/dev/null;
-     export TOKENCTL_HOME="$HOME_DIR.full"; exec "$@" get work`,
+    // In its own place: elsewhere it would be a copy.
+    `cp -a "$HOME_DIR" "$HOME_DIR.saved" && mount -t tmpfs -o size=64k tmpfs "$HOME_DIR" &&
+     cp -a "$HOME_DIR.saved/." "$HOME_DIR" && chmod 700 "$HOME_DIR/credentials" &&
+     dd if=/dev/zero of="$HOME_DIR/rest" bs=1k 2>/dev/null; exec "$@" get work`,
   );
   expect(result.exitCode).toBe(6);
   expect(result.stderr).toContain('ENOSPC');

@@ -16,8 +16,8 @@ const run = async (): Promise<void> => {
   const showsProgress = process.stderr.isTTY === true;
   const ok = await runDemo({
     tokenctl: [process.execPath, process.argv[1] ?? ''],
-    // Bundled beside the command; this file ends up in dist/chunks/.
-    naive: [process.execPath, fileURLToPath(new URL('../naive-client.js', import.meta.url))],
+    // Bundled beside the command.
+    naive: [process.execPath, fileURLToPath(new URL('naive-client.js', import.meta.url))],
     print,
     progress: (text) => {
       if (showsProgress) {

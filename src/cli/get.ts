@@ -1,0 +1,96 @@
+import type { GetOptions } from '../create-token-manager.ts';
+import { TokenctlError } from '../errors.ts';
+import type { Token } from '../token.ts';
+import { parseDuration } from './duration.ts';
+import type { GetArguments } from './get-options.ts';
+import { print } from './io.ts';
+import { useLightFetchTypes } from './light-fetch.ts';
+import { asked, openLogin } from './manager.ts';
+import { rejectedToken } from './rejected-token.ts';
+import { reportError, reportWarnings } from './report.ts';
+
+/** Prints an access token that is valid now. */
+export const get = async (name: string, options: GetArguments): Promise<void> => {
+  requireOneForm(options);
+  useLightFetchTypes();
+  const { manager } = openLogin(name);
+  const request: GetOptions = {
+    asked: asked(),
+    force: options.force,
+    noRefresh: !options.refresh,
+    minTtlMs: options.minTtl === undefined ? 0 : parseDuration(options.minTtl, '--min-ttl'),
+    rejected: await rejectedToken(options.rejected),
+    timeoutMs: parseDuration(options.timeout, '--timeout'),
+  };
+  let token = await manager.getValidToken(request);
+  if (options.idToken && options.refresh && mayRenewIdToken(token)) {
+    token = await manager.getValidToken({ ...request, force: true });
+  }
+  await print(`${format(token, options)}\n`);
+  reportWarnings(name, token.warnings);
+  if (!token.saved) {
+    process.exitCode = reportError(
+      new TokenctlError(
+        'not_saved',
+        'a new token was issued and could not be saved; it is on stdout',
+        {
+          login: name,
+          hint:
+            token.lifeboat === null
+              ? `use it now; then tokenctl import ${name}`
+              : `make the store writable: the next get takes what was saved in '${token.lifeboat}'`,
+        },
+      ),
+      options.json ?? false,
+    );
+  }
+};
+
+const requireOneForm = ({ json, header, idToken, force, refresh }: GetArguments): void => {
+  if ([json, header, idToken].filter(Boolean).length > 1) {
+    throw new TokenctlError('usage', '--json, --header and --id-token exclude each other');
+  }
+  if (force && !refresh) {
+    throw new TokenctlError('usage', '--force and --no-refresh exclude each other');
+  }
+};
+
+/** Not again where the last refresh brought none: some providers never do. */
+const mayRenewIdToken = (token: Token): boolean =>
+  idTokenIsDue(token) &&
+  token.idTokenExpiresAt !== null &&
+  token.issuedAt.getTime() < token.idTokenExpiresAt.getTime();
+
+const idTokenIsDue = ({ idToken, idTokenExpiresAt }: Token): boolean =>
+  idToken !== null && idTokenExpiresAt !== null && idTokenExpiresAt.getTime() <= Date.now();
+
+const format = (token: Token, { json, header, idToken }: GetArguments): string => {
+  if (json) {
+    return JSON.stringify({
+      login: token.login,
+      access_token: token.accessToken.reveal(),
+      token_type: token.tokenType,
+      expires_at: token.expiresAt?.toISOString() ?? null,
+      scope: token.scope,
+    });
+  }
+  if (idToken) {
+    if (token.idToken === null || idTokenIsDue(token)) {
+      throw new TokenctlError('refused', 'there is no valid id token', {
+        login: token.login,
+        hint: 'sign in with the scope openid',
+      });
+    }
+    return token.idToken.reveal();
+  }
+  if (header && token.tokenType.toLowerCase() !== 'bearer') {
+    throw new TokenctlError(
+      'refused',
+      `the access token is of type ${token.tokenType}: a header alone does not present it`,
+      { login: token.login },
+    );
+  }
+  return header
+    ? `Authorization: Bearer ${token.accessToken.reveal()}`
+    : token.accessToken.reveal();
+};

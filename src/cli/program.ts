@@ -1,0 +1,83 @@
+import { Command, CommanderError } from 'commander';
+import { TokenctlError } from '../errors.ts';
+import { reportError } from './report.ts';
+
+declare const TOKENCTL_VERSION: string;
+
+/** Each command in a file of its own, loaded when it is called (all of them for --help). */
+const COMMANDS: Readonly<Record<string, () => Promise<{ command: () => Command }>>> = {
+  import: () => import('./commands/import.ts'),
+  get: () => import('./commands/get.ts'),
+  status: () => import('./commands/status.ts'),
+  invalidate: () => import('./commands/invalidate.ts'),
+  adopt: () => import('./commands/adopt.ts'),
+  remove: () => import('./commands/remove.ts'),
+  demo: () => import('./commands/demo.ts'),
+};
+const ALIASES: Readonly<Record<string, string>> = { list: 'status' };
+
+/** Runs the command that these arguments name. */
+export const runProgram = async (args: readonly string[]): Promise<void> => {
+  try {
+    const program = await buildProgram(args);
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) {
+      throw error;
+    }
+    process.exitCode = usageExitCode(error, args);
+  }
+};
+
+const buildProgram = async (args: readonly string[]): Promise<Command> => {
+  const program = new Command('tokenctl')
+    .description('One OAuth login, shared by any number of processes, that never breaks itself.')
+    .version(TOKENCTL_VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [COMMAND]', 'show help for a command')
+    .configureHelp({ showGlobalOptions: false })
+    .addHelpText('after', HELP);
+  for (const load of commandsFor(args)) {
+    program.addCommand((await load()).command());
+  }
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({ writeErr: () => {} });
+  }
+  return program;
+};
+
+const HELP = `
+Examples:
+  tokenctl import github < tokens.json          take over a login that you have
+  tokenctl get github                           print an access token that is valid now
+  curl -H "$(tokenctl get github --header)" …   use it
+  tokenctl status                               what is held, and how fresh
+
+Exit codes: 0 done, 2 usage, 3 no such login, 4 login required, 5 not now,
+  6 refused, 7 paused, 8 new token not saved. See the README for what a script does.`;
+
+/** Only the command that is called; all of them where a person looks for one. */
+const commandsFor = (args: readonly string[]) => {
+  const [first = ''] = args;
+  const called = COMMANDS[ALIASES[first] ?? first];
+  return called !== undefined && Object.hasOwn(COMMANDS, ALIASES[first] ?? first)
+    ? [called]
+    : Object.values(COMMANDS);
+};
+
+/** commander's own errors: help and version are none, the rest is usage. */
+const usageExitCode = (error: CommanderError, args: readonly string[]): number => {
+  if (error.exitCode === 0) {
+    return 0;
+  }
+  const message =
+    error.code !== 'commander.help'
+      ? error.message.replace(/^error: /, '').replaceAll('\n', ' ')
+      : args[0] === 'help'
+        ? 'there is no such command'
+        : 'a command is missing';
+  return reportError(
+    new TokenctlError('usage', message, { hint: 'tokenctl --help' }),
+    args.includes('--json'),
+  );
+};
