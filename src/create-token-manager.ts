@@ -70,6 +70,12 @@ export interface TokenManager {
 /** A wait is bounded: a script should hear within half a minute that it must wait longer. */
 export const DEFAULT_TIMEOUT_MS = 30_000;
 
+/**
+ * A token that is not due is handed out again without looking at the store for so long: a rotation or
+ * invalidation by another process is noticed within this time.
+ */
+const MEMORY_MS = 250;
+
 /** One login, kept valid for this process and every other one that uses the same store. */
 export const createTokenManager = (options: TokenManagerOptions): TokenManager => {
   const { store, clock = systemClock, refreshAt = null } = options;
@@ -89,6 +95,7 @@ export const createTokenManager = (options: TokenManagerOptions): TokenManager =
     onWait: options.onWait ?? (() => {}),
   };
   let inFlight: Promise<Token> | null = null;
+  let remembered: { readonly token: Promise<Token>; readonly untilMs: number } | null = null;
 
   const get = async (get: GetOptions): Promise<Token> => {
     const end = monotonicMs() + (get.timeoutMs ?? DEFAULT_TIMEOUT_MS);
@@ -115,19 +122,56 @@ export const createTokenManager = (options: TokenManagerOptions): TokenManager =
       : token;
   };
 
+  /** What is under way or remembered was asked for before this. */
+  const forget = () => {
+    inFlight = null;
+    remembered = null;
+  };
+  const forgetting = async <T>(change: Promise<T>): Promise<T> => {
+    forget();
+    try {
+      return await change;
+    } finally {
+      forget();
+    }
+  };
+  const look = (): Promise<Token> => {
+    const lookedMs = monotonicMs();
+    const looking: Promise<Token> = get({}).then(
+      (token) => {
+        if (inFlight === looking) {
+          forget();
+          const dueInMs = (token.dueAt?.getTime() ?? Number.POSITIVE_INFINITY) - clock().epochMs;
+          // What there was to tell is told once.
+          const again = Promise.resolve({ ...token, warnings: [], refreshed: false });
+          remembered = { token: again, untilMs: lookedMs + Math.min(MEMORY_MS, dueInMs) };
+        }
+        return token;
+      },
+      (error) => {
+        if (inFlight === looking) {
+          forget();
+        }
+        throw error;
+      },
+    );
+    return looking;
+  };
+
   return {
     getValidToken: (getOptions) => {
       if (getOptions !== undefined) {
-        return get(getOptions);
+        return forgetting(get(getOptions));
+      }
+      if (remembered !== null && monotonicMs() < remembered.untilMs) {
+        return remembered.token;
       }
       // Everybody in this process who wants the same at the same time gets the same promise.
-      inFlight ??= get({}).finally(() => {
-        inFlight = null;
-      });
+      inFlight ??= look();
       return inFlight;
     },
     invalidate: (rejected, timeoutMs) =>
-      invalidate(store, toSecret(rejected), timeoutMs ?? DEFAULT_TIMEOUT_MS),
+      forgetting(invalidate(store, toSecret(rejected), timeoutMs ?? DEFAULT_TIMEOUT_MS)),
     peek: async () => {
       const stored = await store.read();
       return stored === null || stored.record.accessToken === null

@@ -1,4 +1,4 @@
-import { type Credential, expiresAtMs } from './credential.ts';
+import { type Credential, expiresAtMs, proactiveMs } from './credential.ts';
 import type { Secret } from './secret.ts';
 
 /** An access token that may be used now. */
@@ -12,6 +12,8 @@ export interface Token {
   readonly issuedAt: Date;
   /** null if the authorization server stated no lifetime. */
   readonly expiresAt: Date | null;
+  /** When it is due for renewal, by the wall clock; null if never. */
+  readonly dueAt: Date | null;
   readonly scope: string | null;
   readonly idToken: Secret | null;
   /** null if it does not say, or there is none. */
@@ -48,6 +50,7 @@ export const tokenOf = (
     tokenType,
     issuedAt: new Date(record.issued.epochMs),
     expiresAt: expiresAt === null ? null : new Date(expiresAt),
+    dueAt: expiresAt === null ? null : new Date(record.issued.epochMs + proactiveMs(record)),
     scope,
     idToken,
     idTokenExpiresAt:

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import {
@@ -126,4 +127,48 @@ test('a record in a memory store is renewed by OAuth too', async () => {
   const tokens = createTokenManager({ store });
   expect((await tokens.getValidToken()).expiresAt?.getTime()).toBeGreaterThan(Date.now());
   expect(server.rotations).toBe(1);
+});
+
+test('a token that another process rotates or rejects is noticed within a second', async () => {
+  const login = await createSharedLogin();
+  const { access_token } = await login.importGrant('work', 3600);
+  const tokens = createTokenManager({ store: fileStore('work', { TOKENCTL_HOME: login.home }) });
+  const value = async () => (await tokens.getValidToken()).accessToken.reveal();
+  expect(await value()).toBe(access_token);
+  expect((await login.run(['invalidate', 'work'])).code).toBe(0);
+  await sleep(1_000);
+  const renewed = await value();
+  expect(renewed).not.toBe(access_token);
+  const rotated = await login.run(['get', 'work', '--force']);
+  await sleep(1_000);
+  expect(await value()).toBe(rotated.stdout.trim());
+  expect(login.server.tokenRequests).toBe(2);
+});
+
+test('a token that this process rejects is not handed out once more', async () => {
+  const login = await createSharedLogin();
+  await login.importGrant('work', 3600);
+  const tokens = createTokenManager({ store: fileStore('work', { TOKENCTL_HOME: login.home }) });
+  const first = await tokens.getValidToken();
+  await tokens.invalidate();
+  const second = await tokens.getValidToken();
+  expect(second.accessToken.reveal()).not.toBe(first.accessToken.reveal());
+  expect(second.refreshed).toBe(true);
+  const third = await tokens.getValidToken();
+  expect(third.accessToken.reveal()).toBe(second.accessToken.reveal());
+  expect(third.refreshed).toBe(false);
+});
+
+test('a remembered token is not handed out when it is due', async () => {
+  let calls = 0;
+  const tokens = createTokenManager({
+    store: memoryStore(),
+    refresh: async () => {
+      calls += 1;
+      return { access_token: `token-${calls}`, expires_in: 0.2 };
+    },
+  });
+  await tokens.getValidToken();
+  await sleep(220);
+  expect((await tokens.getValidToken()).accessToken.reveal()).toBe('token-2');
 });
