@@ -59,8 +59,10 @@ const openFileStore = (opened: Opened): Store => {
     login,
     audit,
     read: () => readRecord({ recordPath: path, login }),
-    whyForeign: async (record) =>
-      whyForeign(record, (await resolveCredential(path, login)).recordPath, seen),
+    whyForeign: async (record) => {
+      const { recordPath } = await resolveCredential(path, login);
+      return whyForeign(record, { recordPath, login, seen });
+    },
     tryLease: (judge) => tryLease(opened, judge),
     list: () => listLogins(join(path, '..')),
   };

@@ -1,18 +1,34 @@
 import type { Credential, Origin } from '../credential.ts';
-import type { HeldFile } from './held-file.ts';
+import { type HeldFile, readParsed } from './held-file.ts';
 import { originOf, whyCopied } from './origin.ts';
-import type { Seen } from './seen.ts';
+
+type Place = Pick<HeldFile, 'recordPath' | 'login' | 'seen'>;
 
 /** Why this record's refresh token is not ours to spend; null if it is. */
-export const whyForeign = async (
-  record: Credential,
-  recordPath: string,
-  seen: Seen,
-): Promise<string | null> => {
-  const highest = await seen.highest(record);
-  return highest !== null && record.generation < highest
+export const whyForeign = async (record: Credential, place: Place): Promise<string | null> => {
+  const highest = await place.seen.highest(record);
+  return highest !== null &&
+    record.generation < highest &&
+    (await isStillBehind(highest, record, place))
     ? `this credential was restored from a backup (generation ${record.generation}, and ${highest} has been seen here), so its refresh token is spent already`
-    : whyCopied(record, recordPath);
+    : whyCopied(record, place.recordPath);
+};
+
+/**
+ * A sibling may have refreshed since this record was read. It notes what it saved only after it has
+ * saved it, so that what is stored now tells that from a backup.
+ */
+const isStillBehind = async (
+  highest: number,
+  { recordId }: Credential,
+  place: Place,
+): Promise<boolean> => {
+  const stored = await readParsed(place);
+  return (
+    stored?.kind === 'record' &&
+    stored.record.recordId === recordId &&
+    stored.record.generation < highest
+  );
 };
 
 /**
@@ -28,14 +44,15 @@ export interface Stamp {
   committed(next: Credential, previous: Credential | null): Promise<void>;
 }
 
-export const createStamp = ({ acquired, recordPath, seen }: HeldFile): Stamp => {
+export const createStamp = (held: HeldFile): Stamp => {
+  const { acquired, recordPath, seen } = held;
   let here: Origin | null = null;
   let foreignId: string | null = null;
   let claimed = false;
   return {
     prepare: async (previous) => {
       const isForeign =
-        !claimed && previous !== null && (await whyForeign(previous, recordPath, seen)) !== null;
+        !claimed && previous !== null && (await whyForeign(previous, held)) !== null;
       foreignId = isForeign ? previous.recordId : null;
       here = await originOf(recordPath, `${acquired.lease.nextPath}.anchor`);
     },

@@ -74,6 +74,15 @@ describe('a store that is at home', () => {
     expect(await whyForeign('home')).toBeNull();
   });
 
+  it('may have been refreshed by a sibling since the record was read', async () => {
+    await save('home', 1);
+    const readBefore = parsed('home');
+    await save('home', 2);
+    expect(await storeIn('home').whyForeign(readBefore)).toBeNull();
+    await save('home', 3, 'work', { recordId: 'a new login' });
+    expect(await storeIn('home').whyForeign(readBefore)).toBeNull();
+  });
+
   it('may have a login renamed by hand', async () => {
     await save('home', 1);
     renameSync(recordPath('home'), recordPath('home', 'other'));
@@ -197,12 +206,13 @@ function edit(home: string, change: (text: string) => string): void {
 
 const claim = (home: string) => claimRecord(storeIn(home), 1_000);
 
-async function whyForeign(home: string, login = 'work'): Promise<string | null> {
-  const parsed = parseRecord(readFileSync(recordPath(home, login), 'utf8'));
-  return parsed.kind === 'record'
-    ? storeIn(home, login).whyForeign(parsed.record)
-    : expect.fail(parsed.what);
+function parsed(home: string, login = 'work'): Credential {
+  const found = parseRecord(readFileSync(recordPath(home, login), 'utf8'));
+  return found.kind === 'record' ? found.record : expect.fail(found.what);
 }
+
+const whyForeign = (home: string, login = 'work'): Promise<string | null> =>
+  storeIn(home, login).whyForeign(parsed(home, login));
 
 async function save(
   home: string,
