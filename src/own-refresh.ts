@@ -1,6 +1,7 @@
 import type { Credential } from './credential.ts';
 import { printable, TokenctlError } from './errors.ts';
 import { systemClock } from './platform/clock.ts';
+import { afterRunning } from './platform/running-time.ts';
 import type { RefreshFunction, RefreshLimits, RefreshOutcome } from './refresh-outcome.ts';
 import { type TokenSet, takeTokenSet } from './token-set.ts';
 
@@ -32,17 +33,16 @@ export const ownRefresh = (refreshWith: RefreshWith, timeoutMs: number): Refresh
 
 /** The lease and the program's signals are held meanwhile: not for ever. */
 const within = async <T>(ms: number, promise: Promise<T>): Promise<T> => {
-  let timer: NodeJS.Timeout | undefined;
+  let cancel = () => {};
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new TokenctlError('unavailable', `no answer within ${ms} ms`)),
-      ms,
+    cancel = afterRunning(ms, () =>
+      reject(new TokenctlError('unavailable', `no answer within ${ms} ms`)),
     );
   });
   try {
     return await Promise.race([promise, timeout]);
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 };
 

@@ -3,6 +3,7 @@ import type { RequestOptions } from 'node:https';
 import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { monotonicMs } from '../platform/clock.ts';
+import { afterRunning } from '../platform/running-time.ts';
 import { chooseRoute, type Failure, failureOf, type Route } from './route.ts';
 import type { Secure } from './secure.ts';
 
@@ -74,11 +75,11 @@ const exchange = (
 ) =>
   new Promise<PostResult>((resolve) => {
     let state: 'connecting' | 'sent' | 'done' = 'connecting';
-    let timer: NodeJS.Timeout | undefined;
+    let cancelTimeout = () => {};
     let asked: Promise<void> = Promise.resolve();
     const settle = (result: PostResult) => {
       state = 'done';
-      clearTimeout(timer);
+      cancelTimeout();
       request.destroy();
       // Whoever is being asked whether to go on must have finished before the outcome is known.
       asked.then(() => resolve(result));
@@ -91,8 +92,8 @@ const exchange = (
       }
     };
     const failAfter = (ms: number, message: string) => {
-      clearTimeout(timer);
-      timer = setTimeout(() => fail({ code: 'ETIMEDOUT', message }), ms);
+      cancelTimeout();
+      cancelTimeout = afterRunning(ms, () => fail({ code: 'ETIMEDOUT', message }));
     };
     failAfter(deadline - monotonicMs(), `no connection within ${options.connectTimeoutMs} ms`);
     request.on('error', (error) => fail(failureOf(error)));
