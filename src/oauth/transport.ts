@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { monotonicMs } from '../platform/clock.ts';
 import { afterRunning } from '../platform/running-time.ts';
+import { type Answered, isTooMuch, receive } from './receive.ts';
 import { chooseRoute, type Failure, failureOf, type Route } from './route.ts';
 import type { Secure } from './secure.ts';
 
@@ -15,16 +16,6 @@ export interface PostOptions {
   /** Asked when the connection is there, before the first byte: whether to go on. */
   readonly beforeSending?: (() => Promise<boolean>) | undefined;
   readonly env: NodeJS.ProcessEnv;
-}
-
-export interface Answered {
-  readonly kind: 'answered';
-  readonly status: number;
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-  /** The body was larger than the limit; `body` is its beginning. */
-  readonly truncated: boolean;
 }
 
 export interface Unanswered {
@@ -39,9 +30,8 @@ export interface Unanswered {
 
 export type PostResult = Answered | Unanswered;
 
-const MAX_BODY_BYTES = 1_048_576;
-
 const CLOSED: Failure = { code: 'ECONNRESET', message: 'the connection was closed' };
+const TOO_LARGE: Failure = { code: 'invalid_response', message: 'the answer is too large' };
 const WITHDRAWN: Failure = { code: 'ECANCELED', message: 'withdrawn before it was sent' };
 
 /**
@@ -96,7 +86,13 @@ const exchange = (
       cancelTimeout = afterRunning(ms, () => fail({ code: 'ETIMEDOUT', message }));
     };
     failAfter(deadline - monotonicMs(), `no connection within ${options.connectTimeoutMs} ms`);
-    request.on('error', (error) => fail(failureOf(error)));
+    let response: IncomingMessage | undefined;
+    request.on('error', (error) => {
+      // What follows a complete answer does not make it undone: its tokens are the only ones.
+      if (response?.complete !== true) {
+        fail(failureOf(error));
+      }
+    });
     request.on('close', () => fail(CLOSED));
     request.on('proxyConnect', ({ statusCode }: { statusCode: number }) => {
       if (statusCode !== 200) {
@@ -119,7 +115,15 @@ const exchange = (
         );
       }),
     );
-    request.on('response', (response) => receive(response, settle, fail));
+    request.on('information', () => {
+      if (isTooMuch(request)) {
+        fail(TOO_LARGE);
+      }
+    });
+    request.on('response', (received) => {
+      response = received;
+      receive(request, received, settle, (error) => fail(failureOf(error)));
+    });
   });
 
 const startRequest = (
@@ -164,32 +168,4 @@ const whenConnected = (socket: Socket, { protocol }: URL, then: () => void): voi
   } else {
     then();
   }
-};
-
-const receive = (
-  response: IncomingMessage,
-  settle: (result: Answered) => void,
-  fail: (failure: Failure) => void,
-): void => {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const answer = (truncated: boolean) =>
-    settle({
-      kind: 'answered',
-      status: response.statusCode ?? 0,
-      headers: Object.fromEntries(
-        Object.entries(response.headers).map(([name, value]) => [name, String(value)]),
-      ),
-      body: Buffer.concat(chunks, Math.min(size, MAX_BODY_BYTES)).toString('utf8'),
-      truncated,
-    });
-  response.on('data', (chunk: Buffer) => {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) {
-      answer(true);
-    }
-  });
-  response.on('end', () => answer(false));
-  response.on('error', (error) => fail(failureOf(error)));
 };

@@ -1,9 +1,7 @@
 /** In steps, so that a stop shows. */
 const STEP_MS = 250;
-/** A step that ends this late did so because the process was stopped (Ctrl-Z, SIGSTOP, a paused machine). */
-const STOPPED_MS = 500;
-/** After a stop there is at least this much left, to hear first what has come meanwhile. */
-const CATCH_UP_MS = 500;
+/** What a step lasted beyond this does not count: the process was stopped (Ctrl-Z, SIGSTOP, a paused machine). */
+const LONGEST_STEP_MS = 1_000;
 
 /**
  * Runs `action` when this process has been running for `ms`. A plain timer goes off at once when a
@@ -15,18 +13,19 @@ export const afterRunning = (ms: number, action: () => void): (() => void) => {
   let timer: NodeJS.Timeout;
   let cancelled = false;
   const run = (left: number): void => {
-    const step = Math.min(left, STEP_MS);
-    const due = performance.now() + step;
-    timer = setTimeout(() => {
-      if (performance.now() - due > STOPPED_MS) {
-        run(Math.max(left - step, CATCH_UP_MS));
-      } else if (left > step) {
-        run(left - step);
-      } else {
-        // What has come by now is read before this runs.
-        setImmediate(() => cancelled || action());
-      }
-    }, step);
+    const started = performance.now();
+    timer = setTimeout(
+      () => {
+        const rest = left - Math.min(performance.now() - started, LONGEST_STEP_MS);
+        if (rest > 0) {
+          run(rest);
+        } else {
+          // What has come by now is read first.
+          setImmediate(() => cancelled || action());
+        }
+      },
+      Math.min(left, STEP_MS),
+    );
   };
   run(ms);
   return () => {

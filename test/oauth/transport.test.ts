@@ -1,9 +1,23 @@
+import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { firstLine } from '../support/lock-processes.ts';
 import { httpServer, rawServer, send } from './servers.ts';
 
+/** A server in a process of its own, which goes on when this one does not. */
+const ANSWER_SOON = `
+  const server = require('node:http').createServer((request, response) => {
+    setTimeout(() => response.end('{}'), 150);
+  });
+  server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+`;
+
+const stopFor = (ms: number): void => {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+};
+
 const JSON_TYPE = { 'content-type': 'application/json' };
-const MIB = 1_048_576;
+const LIMIT = 2 * 1_048_576;
 
 describe('post', () => {
   it('sends one POST and returns the whole answer', async () => {
@@ -37,6 +51,16 @@ describe('post', () => {
       socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\n\r\n{"a":1}')),
     );
     expect(await send(server.url)).toMatchObject({ kind: 'answered', body: '{"a":1}' });
+  });
+
+  it('returns a complete answer in spite of what follows it', async () => {
+    const first = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"a":1}';
+    for (const more of ['\r\n\r\n', 'garbage', first.replace('1}', '2}')]) {
+      const server = await rawServer((socket) =>
+        socket.once('data', () => socket.end(`${first}${more}`)),
+      );
+      expect(await send(server.url)).toMatchObject({ kind: 'answered', body: '{"a":1}' });
+    }
   });
 
   it('returns HTML as it is', async () => {
@@ -185,6 +209,22 @@ describe('post, once the request is on its way', () => {
     expect(result).toMatchObject({ kind: 'ambiguous', code: 'ETIMEDOUT' });
   });
 
+  it('takes the answer that came while the process was stopped', async () => {
+    const server = spawn(process.execPath, ['-e', ANSWER_SOON], { stdio: ['ignore', 'pipe', 2] });
+    onTestFinished(() => {
+      server.kill();
+    });
+    const result = await send(`http://127.0.0.1:${await firstLine(server)}/token`, {
+      answerTimeoutMs: 300,
+      beforeSending: async () => {
+        // As if by a signal: then both the time is up and the answer is there, and timers come first.
+        setTimeout(() => setImmediate(stopFor, 1_500), 50);
+        return true;
+      },
+    });
+    expect(result).toMatchObject({ kind: 'answered', body: '{}' });
+  });
+
   it('does not count the time for the connection against the answer', async () => {
     const server = await httpServer((response) => setTimeout(() => response.end('{}'), 200));
     const result = await send(server.url, { connectTimeoutMs: 100, answerTimeoutMs: 5_000 });
@@ -194,14 +234,14 @@ describe('post, once the request is on its way', () => {
 
 describe('post, given more than it wants to read', () => {
   it.each([
-    [MIB, false],
-    [MIB + 1, true],
-    [2 * MIB, true],
+    [LIMIT, false],
+    [LIMIT + 1, true],
+    [2 * LIMIT, true],
   ])('reads %i bytes; truncated: %j', async (size, truncated) => {
     const server = await httpServer((response) => response.end(Buffer.alloc(size, ' ')));
     const result = await send(server.url);
     expect(result).toMatchObject({ kind: 'answered', truncated });
-    expect(result.kind === 'answered' && result.body.length).toBe(MIB);
+    expect(result.kind === 'answered' && result.body.length).toBe(LIMIT);
   });
 
   it('ends an endless answer', async () => {
@@ -214,6 +254,21 @@ describe('post, given more than it wants to read', () => {
       write();
     });
     expect(await send(server.url)).toMatchObject({ kind: 'answered', truncated: true });
+    await vi.waitFor(() => expect(server.open.size).toBe(0));
+  });
+
+  it('ends an endless row of interim answers', async () => {
+    const server = await rawServer((socket) => {
+      const interim = 'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n'.repeat(1_000);
+      const write = () => {
+        while (!socket.destroyed && socket.write(interim)) {}
+      };
+      socket.on('drain', write).once('data', write);
+    });
+    expect(await send(server.url, { answerTimeoutMs: 60_000 })).toMatchObject({
+      kind: 'ambiguous',
+      code: 'invalid_response',
+    });
     await vi.waitFor(() => expect(server.open.size).toBe(0));
   });
 });
