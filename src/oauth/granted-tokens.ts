@@ -123,6 +123,9 @@ const readLifetime = (value: unknown, problems: string[]): number | null => {
   return null;
 };
 
+/** What breaks a line or confuses a terminal: controls, separators of lines, bidirectional overrides. */
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
+
 const readScope = (value: unknown, problems: string[]): string | undefined => {
   if (value === undefined || value === null) {
     return undefined;
@@ -132,11 +135,7 @@ const readScope = (value: unknown, problems: string[]): string | undefined => {
     Array.isArray(value) && value.every((item) => typeof item === 'string')
       ? value.join(' ')
       : value;
-  if (
-    typeof scope === 'string' &&
-    scope.length <= MAX_SCOPE_LENGTH &&
-    !/[\u0000-\u001f\u007f]/.test(scope)
-  ) {
+  if (typeof scope === 'string' && scope.length <= MAX_SCOPE_LENGTH && !UNPRINTABLE.test(scope)) {
     return scope;
   }
   problems.push('scope in the answer is malformed and was ignored');

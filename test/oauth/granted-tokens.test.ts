@@ -112,6 +112,7 @@ describe('scope', () => {
   it.each([
     ['read write', 'read write'],
     ['', ''],
+    ['lire écrire 読む', 'lire écrire 読む'],
     [['read', 'write'], 'read write'],
     [[], ''],
     [undefined, undefined],
@@ -122,14 +123,14 @@ describe('scope', () => {
     expect(granted.problems).toEqual([]);
   });
 
-  it.each([7, {}, [7], 'a\u001b[0m', 's'.repeat(65_537)])(
-    'is ignored with a problem: %#',
-    (value) => {
-      const granted = grant({ scope: value });
-      expect(granted.tokens.scope).toBeUndefined();
-      expect(granted.problems).toEqual(['scope in the answer is malformed and was ignored']);
-    },
-  );
+  it.each([
+    ...[7, {}, [7], [['read']], 's'.repeat(65_537)],
+    ...['a\u001b[0m', 'a\nb', '\na', 'a\u009b0m', 'a\u2028b', 'a\u202eb', ['a', 'b\u0000']],
+  ])('is ignored with a problem: %#', (value) => {
+    const granted = grant({ scope: value });
+    expect(granted.tokens.scope).toBeUndefined();
+    expect(granted.problems).toEqual(['scope in the answer is malformed and was ignored']);
+  });
 });
 
 describe('token_type', () => {
