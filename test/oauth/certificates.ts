@@ -15,10 +15,14 @@ export interface Authority {
   readonly directory: string;
   /** Path of its certificate. */
   readonly file: string;
-  /** Path of the certificate of another authority, which issued nothing. */
+  /** Path of the certificate of another authority. */
   readonly unrelated: string;
-  /** A server's key and certificate for these names (`DNS:localhost`, `IP:127.0.0.1`). */
-  readonly issue: (names: string) => KeyPair;
+  /** A server's key and certificate for these names (`DNS:localhost`, `IP:127.0.0.1`), for two days or so many. */
+  readonly issue: (names: string, days?: number) => KeyPair;
+  /** The same, by that other authority. */
+  readonly issueByUnrelated: (names: string) => KeyPair;
+  /** Issued by nobody but itself. */
+  readonly selfSigned: (names: string) => KeyPair;
 }
 
 const EC_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
@@ -62,21 +66,40 @@ const createAuthority = (): Authority => {
     openssl('req', '-x509', ...EC_KEY, ...to(name), '-out', at(`${name}.pem`), '-days', '2');
   }
   let count = 0;
-  const issue = (names: string): KeyPair => {
+  const makePair = (make: (name: string) => void): KeyPair => {
     count += 1;
     const name = `server${count}`;
-    writeFileSync(at('names'), `subjectAltName=${names}\n`);
-    openssl('req', '-new', ...EC_KEY, ...to(name), '-out', at('request'));
-    openssl(
-      ...['x509', '-req', '-in', at('request'), '-CA', at('ca.pem'), '-CAkey', at('ca.key')],
-      ...['-set_serial', `${count}`, '-days', '2', '-extfile', at('names'), '-out', at('cert')],
-    );
+    make(name);
     return {
       key: readFileSync(at(`${name}.key`), 'utf8'),
       cert: readFileSync(at('cert'), 'utf8'),
     };
   };
-  return { directory, file: at('ca.pem'), unrelated: at('unrelated.pem'), issue };
+  const issueBy =
+    (issuer: string) =>
+    (names: string, days = 2): KeyPair =>
+      makePair((name) => {
+        writeFileSync(at('names'), `subjectAltName=${names}\n`);
+        openssl('req', '-new', ...EC_KEY, ...to(name), '-out', at('request'));
+        openssl(
+          ...['x509', '-req', '-in', at('request'), '-CA', at(`${issuer}.pem`)],
+          ...['-CAkey', at(`${issuer}.key`), '-set_serial', `${count}`, '-days', `${days}`],
+          ...['-extfile', at('names'), '-out', at('cert')],
+        );
+      });
+  const selfSigned = (names: string): KeyPair =>
+    makePair((name) => {
+      const extension = ['-addext', `subjectAltName=${names}`];
+      openssl('req', '-x509', ...EC_KEY, ...to(name), ...extension, '-out', at('cert'));
+    });
+  return {
+    directory,
+    file: at('ca.pem'),
+    unrelated: at('unrelated.pem'),
+    issue: issueBy('ca'),
+    issueByUnrelated: issueBy('unrelated'),
+    selfSigned,
+  };
 };
 
 const openssl = (...args: string[]): void => {
