@@ -35,8 +35,10 @@ export interface Zombie {
 
 /** A process that has ended and that its parent never asks about. */
 export const startZombie = async (): Promise<Zombie> => {
-  // The shell has a child, and then turns into a program that knows nothing of it.
-  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 600'], {
+  // The shell has a child, and then turns into a program that knows nothing of it. The child ends
+  // only then: before, the shell could still ask about it.
+  const child = '(until ps -o comm= -p $$ | grep -q sleep; do :; done)';
+  const parent = spawn('sh', ['-c', `${child} & echo $!; exec sleep 600`], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const pid = Number(await firstLine(parent));
