@@ -1,3 +1,5 @@
+import { monotonicMs } from './clock.ts';
+
 /** In steps, so that a stop shows. */
 const STEP_MS = 250;
 /** What a step lasted beyond this does not count: the process was stopped (Ctrl-Z, SIGSTOP, a paused machine). */
@@ -13,10 +15,10 @@ export const afterRunning = (ms: number, action: () => void): (() => void) => {
   let timer: NodeJS.Timeout;
   let cancelled = false;
   const run = (left: number): void => {
-    const started = performance.now();
+    const started = monotonicMs();
     timer = setTimeout(
       () => {
-        const rest = left - Math.min(performance.now() - started, LONGEST_STEP_MS);
+        const rest = left - Math.min(monotonicMs() - started, LONGEST_STEP_MS);
         if (rest > 0) {
           run(rest);
         } else {
