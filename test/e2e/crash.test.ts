@@ -102,6 +102,19 @@ test('a stopped holder is never succeeded: waiters say who it is, and are served
   expect(login.server.tokenRequests).toBe(1);
 });
 
+/** Longer than an answer is waited for. */
+const LONG_STOP_MS = 11_000;
+
+test('a holder that was stopped for long reads the answer that came meanwhile, and sends nothing twice', async () => {
+  const login = await createSharedLogin({ latencyMs: 50 });
+  await login.importGrant('work', 0);
+  const holder = await signalAt(login, 'onRotated', 'SIGSTOP');
+  await new Promise((resolve) => setTimeout(resolve, LONG_STOP_MS));
+  holder.child.kill('SIGCONT');
+  expect(await holder.result).toMatchObject({ code: 0, stderr: '' });
+  expect(login.server.tokenRequests).toBe(1);
+});
+
 test.each<NodeJS.Signals>(['SIGTERM', 'SIGINT', 'SIGHUP'])(
   '%s at the token endpoint waits until the new token is safe',
   async (signal) => {
