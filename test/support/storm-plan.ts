@@ -186,6 +186,7 @@ const KILL: Blow = { signal: 'SIGKILL' };
 const shot = (random: Random): Shot => {
   const polite: Blow = { signal: random.pick(['SIGTERM', 'SIGINT', 'SIGHUP'] as const) };
   const instant = random.pick(['arrival', 'rotation'] as const);
+  const stop = (low: number, high: number): Blow => ({ stopMs: random.between(low, high) });
   const soon = random.pick([
     random.between(1, 20),
     random.between(20, 80),
@@ -197,11 +198,9 @@ const shot = (random: Random): Shot => {
     [4, { instant: 'rotation', afterMs: 0, blow: KILL, unprocessed: false }],
     [48, { instant: 'rotation', afterMs: soon, blow: KILL, unprocessed: false }],
     [17, { instant, afterMs: random.between(0, 30), blow: polite, unprocessed: false }],
-    [9, { instant, afterMs: 0, blow: { stopMs: random.between(200, 2_500) }, unprocessed: false }],
-    [
-      1,
-      { instant, afterMs: 0, blow: { stopMs: random.between(11_000, 13_000) }, unprocessed: false },
-    ],
+    [8, { instant, afterMs: 0, blow: stop(200, 2_500), unprocessed: false }],
+    // Longer than an answer is waited for.
+    [3, { instant, afterMs: 0, blow: stop(11_000, 13_000), unprocessed: false }],
   ]);
 };
 
