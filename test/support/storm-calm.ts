@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Credential } from '../../src/credential.ts';
 import { parseRecord } from '../../src/record-parser.ts';
 import { getErrand } from './storm-errands.ts';
 import type { AuditLine, History, Phase } from './storm-history.ts';
@@ -52,16 +54,16 @@ export const calmDown = async (stage: Stage, person: Person): Promise<History> =
 
 /** A failure is shared for up to a minute; nobody need ask before. */
 const passBackoff = async (home: string, login: string): Promise<void> => {
-  const attempt = lastAttempt(home, login);
+  const attempt = readRecord(home, login)?.lastAttempt;
   if (attempt?.verdict === 'unavailable') {
     await sleep(Math.max(0, attempt.ended.epochMs + attempt.backoffMs - Date.now()) + 100);
   }
 };
 
-const lastAttempt = (home: string, login: string) => {
+const readRecord = (home: string, login: string): Credential | null => {
   try {
     const parsed = parseRecord(readFileSync(recordPath(home, login), 'utf8'));
-    return parsed.kind === 'record' ? parsed.record.lastAttempt : null;
+    return parsed.kind === 'record' ? parsed.record : null;
   } catch {
     return null;
   }
@@ -98,12 +100,21 @@ const parseLine = (line: string): AuditLine => {
   return { ...rest, at: Date.parse(at) };
 };
 
+/** Records, the directory's anchor, what was seen of the records, and the audit; see docs/architecture.md. */
 const strayFiles = (home: string): string[] => {
   const expected = new Set([
-    ...['credentials', 'audit.jsonl', 'audit.jsonl.1'],
+    ...['credentials', 'credentials/tokenctl-anchor', 'seen', 'audit.jsonl', 'audit.jsonl.1'],
     ...LOGINS.map((login) => `credentials/${login}.json`),
+    ...LOGINS.map((login) => `seen/${seenName(home, login)}`),
   ]);
   return readdirSync(home, { recursive: true, encoding: 'utf8' }).filter(
     (name) => !expected.has(name),
   );
 };
+
+/** See src/store/seen.ts. */
+const seenName = (home: string, login: string): string =>
+  createHash('sha256')
+    .update(readRecord(home, login)?.recordId ?? '')
+    .digest('hex')
+    .slice(0, 32);

@@ -90,7 +90,7 @@ const sharedFailure = (facts: Facts, run: ProcessRun, error: string): boolean =>
 
 /** Whether something was done to an attempt that explains how it failed. */
 export const isExplained = (facts: Facts, line: AuditLine): boolean => {
-  const run = facts.runOf(line.pid, line.at);
+  const run = facts.runOf(line.login, line.pid, line.at);
   if (run === null) {
     return false;
   }

@@ -44,8 +44,8 @@ export interface Facts {
   successor(refresh: Fingerprint): Generation | null;
   /** When this refresh token is first known to be in the store, or complete beside it. */
   savedAt(refresh: Fingerprint): number;
-  /** The process that had this id at that time. */
-  runOf(pid: number | null, at: number): ProcessRun | null;
+  /** The newest process that had this id at that time; ids come again within minutes. */
+  runOf(login: string, pid: number | null, at: number): ProcessRun | null;
   runsOf(login: string): readonly ProcessRun[];
 }
 
@@ -76,7 +76,8 @@ export const gatherFacts = (history: History): Facts => {
     corpses: (refresh) => corpses.get(refresh) ?? [],
     successor: (refresh) => successors.get(refresh) ?? null,
     savedAt: (refresh) => saved.get(refresh) ?? Number.POSITIVE_INFINITY,
-    runOf: (pid, at) => runs.get(pid ?? 0)?.findLast(({ startedAt }) => startedAt <= at) ?? null,
+    runOf: (login, pid, at) =>
+      runs.get(pid ?? 0)?.findLast((run) => run.login === login && run.startedAt <= at) ?? null,
     runsOf: (login) => runsByLogin.get(login) ?? [],
   };
 };

@@ -60,12 +60,12 @@ export function* planSteps(seed: string): Generator<Step, never> {
 
 const action = (random: Random): Action => {
   const kind = random.weighted<Action['kind']>([
-    [76, 'gets'],
+    [70, 'gets'],
     [6, 'invalidate'],
     [4, 'import'],
     [2, 'remove'],
     [1, 'revoke'],
-    [11, 'weather'],
+    [17, 'weather'],
   ]);
   switch (kind) {
     case 'gets':
@@ -138,10 +138,10 @@ const lifetime = (random: Random): number => random.pick([0, 0, 1, 2, 4, 15]);
 
 const weather = (random: Random): Weather =>
   random.weighted<Weather>([
-    [30, { kind: 'lifetime', seconds: random.pick([1, 1, 2, 2, 3, 5, 15]) }],
-    [25, { kind: 'latency', beforeMs: latency(random), afterMs: latency(random) }],
+    [25, { kind: 'lifetime', seconds: random.pick([1, 1, 2, 2, 3, 5, 15]) }],
+    [20, { kind: 'latency', beforeMs: latency(random), afterMs: latency(random) }],
     [12, { kind: 'outage', ms: random.between(200, 3_000) }],
-    [33, { kind: 'fault', fault: fault(random), times: random.between(1, 3) }],
+    [43, { kind: 'fault', fault: fault(random), times: random.between(1, 3) }],
   ]);
 
 const latency = (random: Random): number =>
@@ -167,8 +167,11 @@ const fault = (random: Random): Misbehaviour =>
 
 /** What happens to the sender of a login's nth token request. */
 export interface Shot {
-  /** When the request has arrived, or when the server has rotated and not answered yet … */
-  readonly instant: 'arrival' | 'rotation';
+  /**
+   * When the request has arrived; when the server has rotated and not answered yet; when the next
+   * record is complete, and not in its place yet …
+   */
+  readonly instant: 'arrival' | 'rotation' | 'saving';
   /** … or so long after that; at 0 the server waits for it. */
   readonly afterMs: number;
   readonly blow: Blow;
@@ -196,7 +199,8 @@ const shot = (random: Random): Shot => {
     [18, { instant: 'arrival', afterMs: 0, blow: KILL, unprocessed: true }],
     [3, { instant: 'arrival', afterMs: 0, blow: KILL, unprocessed: false }],
     [4, { instant: 'rotation', afterMs: 0, blow: KILL, unprocessed: false }],
-    [48, { instant: 'rotation', afterMs: soon, blow: KILL, unprocessed: false }],
+    [30, { instant: 'rotation', afterMs: soon, blow: KILL, unprocessed: false }],
+    [18, { instant: 'saving', afterMs: 0, blow: KILL, unprocessed: false }],
     [17, { instant, afterMs: random.between(0, 30), blow: polite, unprocessed: false }],
     [8, { instant, afterMs: 0, blow: stop(200, 2_500), unprocessed: false }],
     // Longer than an answer is waited for.

@@ -27,12 +27,15 @@ const judgeCause = (facts: Facts, spent: Generation, request: TokenRequest): Vio
 };
 
 /** A lifetime counts from when its request was sent; for an import, from then. */
-const earliestIssue = (facts: Facts, { issued, by, family, previous }: Generation): number => {
+const earliestIssue = (
+  facts: Facts,
+  { login, issued, by, family, previous }: Generation,
+): number => {
   if (by === null || previous === null) {
     return facts.families.get(family)?.imported?.startedAt ?? issued.at;
   }
   const spent = previous.issued.refresh;
-  const senders = [facts.runOf(by.holder, by.at), ...facts.corpses(spent)];
+  const senders = [facts.runOf(login, by.holder, by.at), ...facts.corpses(spent)];
   const started = senders.flatMap((sender) => sender?.startedAt ?? []);
   const attempt = facts.attempts(spent).find((line) => line.issued === issued.refresh);
   // The attempt took so long, and ended when it was answered or later.
@@ -53,9 +56,10 @@ const wasRejected = (facts: Facts, { login, issued }: Generation, { at }: TokenR
 
 /** --force is satisfied by any refresh that was sent after it was started. */
 const wasForced = (facts: Facts, spent: Generation, request: TokenRequest): boolean =>
-  [facts.runOf(request.holder, request.at), ...facts.corpses(spent.issued.refresh)].some(
-    (sender) => sender !== null && isForced(sender) && isNews(facts, spent, sender),
-  );
+  [
+    facts.runOf(spent.login, request.holder, request.at),
+    ...facts.corpses(spent.issued.refresh),
+  ].some((sender) => sender !== null && isForced(sender) && isNews(facts, spent, sender));
 
 const isNews = (facts: Facts, spent: Generation, { spawnedAt }: ProcessRun): boolean =>
   spent.by === null || earliestIssue(facts, spent) <= spawnedAt + SLACK_MS;
@@ -68,7 +72,7 @@ const judgeKeeping = (
   rotation: TokenRequest,
 ): Violation[] =>
   facts.savedAt(next.issued.refresh) < Number.POSITIVE_INFINITY ||
-  excuseForLoss(facts, spent.issued.refresh, rotation) !== null
+  excuseForLoss(facts, spent, rotation) !== null
     ? []
     : [
         violation('a rotated refresh token was lost', rotation.at, next, {
@@ -113,7 +117,7 @@ const excuseForReuse = (
     return null;
   }
   if (facts.savedAt(next.issued.refresh) === Number.POSITIVE_INFINITY) {
-    return excuseForLoss(facts, refresh, next.by);
+    return excuseForLoss(facts, spent, next.by);
   }
   // The one re-send overtook the request of the dead process for which it was made.
   const overtaken = facts

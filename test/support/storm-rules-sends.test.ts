@@ -38,6 +38,25 @@ describe('a storm’s checker finds', () => {
     ).toEqual(['printed before it was saved', 'reuse', 'sent after its successor was saved']);
   });
 
+  test('… or after it was answered while an earlier sender had died long before', () => {
+    expect(
+      broken((story) => {
+        const first = story.signIn(0);
+        story.request({ refresh: first.refresh, outcome: 'fault', fault: 'reset', holder: 700 });
+        story.kill(first, {}, { pid: 700 });
+        story.rotate(first, { holder: 701 });
+        story.audit({ pid: 701, verdict: 'unavailable', requests: 1, spent: first.refresh });
+        story.wait(2_000);
+        story.request({ refresh: first.refresh, outcome: 'reuse_detected', holder: 702 });
+        story.audit({ pid: 702, verdict: 'dead', requests: 1, spent: first.refresh });
+      }),
+    ).toEqual([
+      'a rotated refresh token was lost',
+      'an attempt failed and nothing was wrong',
+      'reuse',
+    ]);
+  });
+
   test('a refresh token that goes out a third time', () => {
     expect(
       broken((story) => {

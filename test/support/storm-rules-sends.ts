@@ -28,10 +28,10 @@ interface Passer {
   readonly issued: Fingerprint | null;
 }
 
-const passersOf = (facts: Facts, { issued: { refresh } }: Generation): Passer[] => [
+const passersOf = (facts: Facts, { login, issued: { refresh } }: Generation): Passer[] => [
   ...facts
     .attempts(refresh)
-    .map(({ pid, at, issued = null }) => ({ run: facts.runOf(pid, at), at, issued })),
+    .map(({ pid, at, issued = null }) => ({ run: facts.runOf(login, pid, at), at, issued })),
   ...facts
     .corpses(refresh)
     .filter(isUncommitted)
@@ -116,11 +116,11 @@ const judgePause = (
   if (before === null) {
     return [];
   }
-  const ended = before.endedAt ?? before.at;
+  const ended = endOf(before);
   const noted = facts
     .attempts(generation.issued.refresh)
     .some(({ verdict, at }) => verdict === 'unavailable' && at >= ended && at <= send.at);
-  const sender = facts.runOf(send.holder, send.at);
+  const sender = facts.runOf(generation.login, send.holder, send.at);
   const askedLater = isForced(sender) && (sender?.spawnedAt ?? 0) > ended - TICKS_MS;
   const mayComeAtOnce = !noted && before.holder !== send.holder;
   return mayComeAtOnce || askedLater || send.at - ended >= SHORTEST_PAUSE_MS
@@ -133,18 +133,42 @@ const judgePause = (
       ];
 };
 
+/** When its sender knew, or earlier: of a connection that broke it may have heard before the server did. */
+const endOf = ({ at, endedAt, fault }: TokenRequest): number =>
+  fault === null || ANSWERS.includes(fault) ? (endedAt ?? at) : at;
+
+const ANSWERS: readonly string[] = ['status', 'html', 'redirect'];
+
 export const isForced = (run: ProcessRun | null): boolean =>
   run?.command.kind === 'get' && run.command.force;
 
-/** Why the answer to a rotation may be lost; null if there is no excuse. */
+/** Why the answer to a rotation of this token may be lost; null if there is no excuse. */
 export const excuseForLoss = (
   facts: Facts,
-  spent: Fingerprint,
+  spent: Generation,
   rotation: TokenRequest,
 ): 'killed' | 'fault' | 'outage' | null => {
   // What was complete in a dead process's lease was to be adopted.
-  const killed = facts.corpses(spent).some(({ autopsy }) => autopsy.next.kind !== 'record');
+  const killed = facts
+    .corpses(spent.issued.refresh)
+    .some((corpse) => corpse.autopsy.next.kind !== 'record' && maySend(facts, corpse, rotation));
   const broken = rotation.fault === 'reset' || rotation.fault === 'hang';
   const cutOff = isCutOff(facts.history, rotation);
   return killed ? 'killed' : broken ? 'fault' : cutOff ? 'outage' : null;
+};
+
+/**
+ * The request came while this process held the lease; or after its death, while one held it that has
+ * another request to answer for, or none.
+ */
+const maySend = (facts: Facts, corpse: Corpse, { at, holder, refresh }: TokenRequest): boolean => {
+  if (holder === corpse.pid) {
+    return true;
+  }
+  const arrived = facts.sends(refresh ?? '').filter((send) => send.holder === holder).length;
+  const own = facts
+    .attempts(refresh ?? '')
+    .filter(({ pid }) => pid === holder)
+    .reduce((sum, { requests = 0 }) => sum + requests, 0);
+  return killedAt(corpse) <= at && arrived > own;
 };

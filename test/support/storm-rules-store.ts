@@ -24,8 +24,9 @@ const NOWHERE = { login: '' };
 const complaint = (facts: Facts, line: AuditLine): string | null => {
   switch (line.event) {
     case 'takeover': {
-      const former = facts.runOf(parseLeaseName(line.from ?? '')?.pid ?? null, line.at);
-      return former !== null && wasEnded(former, line.at)
+      const pid = parseLeaseName(line.from ?? '')?.pid;
+      const former = facts.runsOf(line.login).filter((run) => run.pid === pid);
+      return former.some((run) => wasEnded(run, line.at))
         ? null
         : 'a lease was taken from the living';
     }

@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestLogEntry } from '../../src/demo/request-log.ts';
 import { LOGINS, planShots, type Shot } from './storm-plan.ts';
-import { seeHolder } from './storm-sight.ts';
+import { isStillWriting, seeHolder } from './storm-sight.ts';
 import type { Stage } from './storm-stage.ts';
 
 /** Strikes processes while they refresh: when their request arrives, when it is rotated, or soon after. */
@@ -26,6 +27,16 @@ export const shootSenders = (
     }
   };
 
+  const shootWhenSaved = async (login: string, { blow }: Shot): Promise<void> => {
+    const target = processes.running.get(seeHolder(home, login) ?? 0);
+    while (target !== undefined && !target.over && isStillWriting(home, login, target.pid)) {
+      await sleep(1);
+    }
+    if (target !== undefined) {
+      await marksman.strike(target, blow);
+    }
+  };
+
   const subscriptions = [
     server.onTokenRequest(async (entry) => {
       const login = witness.loginOf(entry);
@@ -40,6 +51,9 @@ export const shootSenders = (
       const shot = planned.get(entry) ?? null;
       if (login !== null && shot?.instant === 'rotation') {
         await shoot(login, shot);
+      } else if (login !== null && shot?.instant === 'saving') {
+        // Not waited for: it has to be answered first.
+        void shootWhenSaved(login, shot);
       }
     }),
   ];

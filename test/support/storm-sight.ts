@@ -51,6 +51,12 @@ export const seeHolder = (home: string, login: string): number | null => {
   return parseLeaseName(lease ?? '')?.pid ?? null;
 };
 
+/** It holds the lease, and has not finished the next record. */
+export const isStillWriting = (home: string, login: string, pid: number): boolean => {
+  const { held, next } = examine(home, login, pid);
+  return held && next.kind !== 'record';
+};
+
 /** Only of a stopped process: otherwise it is over before it has been seen. */
 export const examine = (home: string, login: string, pid: number): Autopsy => {
   const lock = lockPath(home, login);
