@@ -1,4 +1,4 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { isAbsolute, join, resolve, sep } from 'node:path';
 import { type Audit, fileAudit } from '../audit/audit.ts';
 import { LOGIN_NAME } from '../credential.ts';
@@ -8,6 +8,7 @@ import { newLeaseName } from '../lock/lease-name.ts';
 import { livingHolder } from '../lock/place.ts';
 import { findPaths, requireLoginName } from '../paths.ts';
 import { nodeFileSystem } from '../platform/fs.ts';
+import { makeDirectory } from '../platform/make-directory.ts';
 import { currentProcess } from '../platform/process-identity.ts';
 import { fileLease } from './file-lease.ts';
 import { readRecord } from './held-file.ts';
@@ -93,7 +94,7 @@ const tryLease = async (
   judge: Judge,
 ): Promise<LeaseAttempt> => {
   try {
-    await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
+    await makeDirectory(join(path, '..'));
     const { recordPath, lockPath, directory } = await resolveCredential(path, login);
     const place = { fs: nodeFileSystem, lockPath, judge };
     const holder = await livingHolder(place);
