@@ -60,3 +60,13 @@ export const printable = (text: string, maxLength = 200): string => {
     .trim();
   return flat.length > maxLength ? `${flat.slice(0, maxLength)}…` : flat;
 };
+
+/** What people type is hardly ever longer; a token is. */
+const LONGEST_FAMILIAR = 20;
+
+/**
+ * Something given that we do not know, fit to be said back: a token that strayed among the arguments
+ * must not go on into a log. Its first characters tell a person which argument is meant.
+ */
+export const abbreviated = (text: string): string =>
+  text.length > LONGEST_FAMILIAR ? `${printable(text).slice(0, 4)}…` : printable(text);

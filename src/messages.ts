@@ -1,5 +1,5 @@
 import type { Decision } from './decide.ts';
-import { type ErrorCode, printable, TokenctlError } from './errors.ts';
+import { abbreviated, type ErrorCode, printable, TokenctlError } from './errors.ts';
 import { hashMachine, type LeaseName, type LeaseOwner, parseLeaseName } from './lock/lease-name.ts';
 import { currentProcess, processState } from './platform/process-identity.ts';
 
@@ -37,11 +37,14 @@ const hintFor = (code: ErrorCode, login: string): string | undefined => {
 };
 
 /** The error for a name under which nothing is stored. */
-export const noSuchLogin = (login: string): TokenctlError =>
-  new TokenctlError('no_such_login', `there is no login named ${login}`, {
-    login,
-    hint: `tokenctl import ${login}`,
-  });
+export const noSuchLogin = (login: string): TokenctlError => {
+  const said = abbreviated(login);
+  return new TokenctlError(
+    'no_such_login',
+    `there is no login named ${said}`,
+    said === login ? { login, hint: `tokenctl import ${login}` } : { hint: 'tokenctl status' },
+  );
+};
 
 /** Its pid means something here. */
 const isHere = ({ machineHash, namespaces }: LeaseOwner): boolean => {

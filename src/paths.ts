@@ -1,7 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 import envPaths from 'env-paths';
 import { LOGIN_NAME } from './credential.ts';
-import { printable, TokenctlError } from './errors.ts';
+import { abbreviated, TokenctlError } from './errors.ts';
 
 /** Where everything is kept. All absolute. */
 export interface Paths {
@@ -44,7 +44,7 @@ export const requireLoginName = (name: string): string => {
   if (!LOGIN_NAME.test(name)) {
     throw new TokenctlError(
       'usage',
-      `${JSON.stringify(printable(name, 80))} is not a login name (letters, digits and . _ @ -, at most 64, starting with a letter or digit)`,
+      `${JSON.stringify(abbreviated(name))} is not a login name (letters, digits and . _ @ -, at most 64, starting with a letter or digit)`,
     );
   }
   return name;

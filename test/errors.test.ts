@@ -1,6 +1,28 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { errnoOf, printable, TokenctlError } from '../src/errors.ts';
+import { abbreviated, errnoOf, printable, TokenctlError } from '../src/errors.ts';
+import { noSuchLogin } from '../src/messages.ts';
+
+describe('a token that strayed among the arguments', () => {
+  const TOKEN = 'ghx_16C7e42F292c6912E7710c838347Ae178B4a';
+
+  it('is not said back, save for the four characters by which a person finds it', () => {
+    expect(abbreviated(TOKEN)).toBe('ghx_…');
+    expect(abbreviated('x\u001b[31m'.repeat(9))).toBe('x [3…');
+  });
+
+  it('is told from what people type', () => {
+    for (const typed of ['work', 'alice@example.com', '--no-refresh', 'github-work-2024']) {
+      expect(abbreviated(typed)).toBe(typed);
+    }
+  });
+
+  it('is no login, and the message does not repeat it', () => {
+    const { message, login, hint } = noSuchLogin(TOKEN);
+    expect(`${message} ${login} ${hint}`).not.toContain(TOKEN.slice(0, 8));
+    expect(noSuchLogin('work')).toMatchObject({ login: 'work', hint: 'tokenctl import work' });
+  });
+});
 
 describe('printable', () => {
   it.each([
