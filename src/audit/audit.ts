@@ -1,7 +1,6 @@
-import { constants } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { Verdict } from '../credential.ts';
+import { errnoOf } from '../errors.ts';
+import { appendLine } from './append.ts';
 
 /** What happened, with fingerprints and never a token. One line of JSON each. */
 export type AuditEvent =
@@ -33,11 +32,11 @@ export type AuditEvent =
       readonly token: string | null;
     };
 
-/** Puts an event down. Never fails: an audit that cannot be written must not cost a login. */
-export type Audit = (event: AuditEvent) => Promise<void>;
-
-/** Beyond this size the file is moved to `….1`, replacing the one before: two files bound the disk it takes. */
-const MAX_AUDIT_BYTES = 8 * 1024 * 1024;
+/**
+ * Puts an event down. Never fails and never waits: an audit that cannot be written must not cost a
+ * login. Gives what is wrong and how it is mended, null if nothing is.
+ */
+export type Audit = (event: AuditEvent) => Promise<string | null>;
 
 /** Appends to a 0600 file, created when first needed. */
 export const fileAudit =
@@ -45,37 +44,14 @@ export const fileAudit =
   async (event) => {
     const line = { at: new Date().toISOString(), pid: process.pid, ...event };
     try {
-      await append(path, `${JSON.stringify(line)}\n`);
-    } catch {
-      // See Audit: the login matters more.
+      await appendLine(path, `${JSON.stringify(line)}\n`);
+      return null;
+    } catch (error) {
+      const code = errnoOf(error) ?? 'unknown error';
+      const mend = NOT_OURS.has(code) ? `mv '${path}' '${path}.away'` : 'make it writable';
+      return `the audit ${path} is not written (${code}): ${mend}`;
     }
   };
 
-const append = async (path: string, line: string): Promise<void> => {
-  const file = await openForAppend(path);
-  let size: number;
-  try {
-    // One write(2) with O_APPEND: lines of parallel processes never mix.
-    await file.write(line);
-    size = (await file.stat()).size;
-  } finally {
-    await file.close();
-  }
-  if (size > MAX_AUDIT_BYTES) {
-    await rename(path, `${path}.1`).catch(() => {});
-  }
-};
-
-const openForAppend = async (path: string) => {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW = 0 } = constants;
-  const flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW;
-  try {
-    return await open(path, flags, 0o600);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      throw error;
-    }
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    return await open(path, flags, 0o600);
-  }
-};
+/** Something stands in its place: a link, a pipe, a directory, another user's file. */
+const NOT_OURS: ReadonlySet<string> = new Set(['ELOOP', 'EMLINK', 'ENXIO', 'EISDIR', 'EINVAL']);
