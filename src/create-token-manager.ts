@@ -6,11 +6,12 @@ import { noSuchLogin } from './messages.ts';
 import { ownRefresh, type RefreshWith } from './own-refresh.ts';
 import { type Clock, type Moment, monotonicMs, systemClock } from './platform/clock.ts';
 import { createSignalHold } from './platform/signals.ts';
-import type { RefreshFunction } from './refresh-outcome.ts';
+import type { RefreshFunction, RefreshLimits } from './refresh-outcome.ts';
 import { Secret, shortFingerprint } from './secret.ts';
 import type { Store } from './store/store.ts';
 import { type Token, tokenOf } from './token.ts';
 import { getToken } from './token-manager.ts';
+import type { Trace } from './trace.ts';
 
 export interface TokenManagerOptions {
   /** Where the login is kept: `fileStore('github')`, `fileStore('/path/to/file.json')` or `memoryStore()`. */
@@ -30,6 +31,8 @@ export interface TokenManagerOptions {
   readonly onRefresh?: ((token: Token) => void | Promise<void>) | undefined;
   /** Told once when another process is being waited for. */
   readonly onWait?: ((holder: string) => void) | undefined;
+  /** Told what is decided and what is sent, step by step, without secrets. What it throws is ignored. */
+  readonly trace?: Trace | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -82,9 +85,10 @@ export const createTokenManager = (options: TokenManagerOptions): TokenManager =
   if (refreshAt !== null && !(refreshAt > 0 && refreshAt <= 1)) {
     throw new TokenctlError('usage', 'refreshAt must be more than 0 and at most 1');
   }
+  const trace = harmless(options.trace);
   const refresh =
     options.refresh === undefined
-      ? oauthRefresh
+      ? oauthRefresh(trace)
       : ownRefresh(options.refresh, options.refreshTimeoutMs ?? DEFAULT_TIMEOUT_MS);
   const story = {
     store,
@@ -93,6 +97,7 @@ export const createTokenManager = (options: TokenManagerOptions): TokenManager =
     refreshAt,
     createSignalHold,
     onWait: options.onWait ?? (() => {}),
+    trace,
   };
   let inFlight: Promise<Token> | null = null;
   let remembered: { readonly token: Promise<Token>; readonly untilMs: number } | null = null;
@@ -117,6 +122,11 @@ export const createTokenManager = (options: TokenManagerOptions): TokenManager =
       );
     }
     const token = await getToken(story, request);
+    trace?.('token', {
+      expires_at: token.expiresAt?.toISOString() ?? null,
+      refreshed: token.refreshed,
+      saved: token.saved,
+    });
     return token.refreshed && options.onRefresh !== undefined
       ? withWarning(token, await callback(options.onRefresh, token))
       : token;
@@ -184,23 +194,40 @@ export const createTokenManager = (options: TokenManagerOptions): TokenManager =
   };
 };
 
+/** Between the sending of a refresh token and the saving of the next one nothing of others may fail. */
+const harmless = (trace: Trace | undefined): Trace | undefined =>
+  trace === undefined
+    ? undefined
+    : (step, details) => {
+        try {
+          trace(step, details);
+        } catch {
+          // See TokenManagerOptions.
+        }
+      };
+
 /** Renewal by OAuth, loaded when the first refresh is due: a fresh token needs none of it. */
-const oauthRefresh: RefreshFunction = Object.assign(
-  async (record: Credential, limits: Parameters<RefreshFunction>[1]) => {
-    const { refreshTokens } = await import('./oauth/refresh.ts');
-    if (record.refreshToken === null) {
-      throw new Error('a refresh was decided without a refresh token');
-    }
-    return refreshTokens(record.client, record.refreshToken, limits);
-  },
-  { own: false },
-);
+const oauthRefresh = (trace: Trace | undefined): RefreshFunction =>
+  Object.assign(
+    async (record: Credential, limits: RefreshLimits) => {
+      const { refreshTokens } = await import('./oauth/refresh.ts');
+      if (record.refreshToken === null) {
+        throw new Error('a refresh was decided without a refresh token');
+      }
+      return refreshTokens(record.client, record.refreshToken, { ...limits, trace });
+    },
+    { own: false },
+  );
 
 const invalidate = async (
   store: Store,
   rejected: Secret | null,
   timeoutMs: number,
 ): Promise<boolean> => {
+  // Not even a lock is made for a name that means nothing. A damaged record may be mended under it.
+  if ((await store.read().catch(() => undefined)) === null) {
+    throw noSuchLogin(store.login);
+  }
   const changed = await changeRecord(store, timeoutMs, (current) => {
     if (current === null) {
       throw noSuchLogin(store.login);

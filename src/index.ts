@@ -13,3 +13,4 @@ export { memoryStore } from './store/memory.ts';
 export type { Store } from './store/store.ts';
 export type { Token } from './token.ts';
 export type { TokenSet } from './token-set.ts';
+export type { Trace } from './trace.ts';

@@ -3,6 +3,14 @@ import { inspect } from 'node:util';
 
 const REDACTED = '[redacted]';
 
+declare const revealed: unique symbol;
+
+/** What {@link Secret.reveal} gives: text like any other, save that the types keep it out of `trace.ts`. */
+export type Revealed = string & { readonly [revealed]: true };
+
+/** Any text that did not come straight out of a {@link Secret}. */
+export type NotRevealed = string & { readonly [revealed]?: never };
+
 /**
  * A value that must not be printed by accident: tokens, client secrets, codes.
  *
@@ -17,8 +25,8 @@ export class Secret {
     this.#value = value;
   }
 
-  reveal(): string {
-    return this.#value;
+  reveal(): Revealed {
+    return this.#value as Revealed;
   }
 
   equals(other: Secret | null | undefined): boolean {

@@ -18,6 +18,7 @@ export const spend = async (
   stake: Stake,
 ): Promise<Token | 'again'> => {
   const { lease, record, decision } = stake;
+  story.trace?.('decided: refresh', { reason: decision.reason, lost_sends: stake.lostSends });
   if ((await reserve(story, lease, record)) === 'lost') {
     return 'again';
   }

@@ -6,6 +6,7 @@ import type { SignalHold } from './platform/signals.ts';
 import type { RefreshFunction } from './refresh-outcome.ts';
 import type { Store } from './store/store.ts';
 import { type Token, tokenOf } from './token.ts';
+import type { Trace } from './trace.ts';
 
 /** What the story is told with. */
 export interface Story {
@@ -18,6 +19,8 @@ export interface Story {
   readonly createSignalHold: () => SignalHold;
   /** Called once when a wait for another process has become noticeable. */
   readonly onWait: (holder: string) => void;
+  /** Told what is decided. */
+  readonly trace?: Trace | undefined;
 }
 
 /** One caller's request, bounded in time. */
@@ -29,14 +32,16 @@ export interface Request {
 
 /** Turns a decision that needs nobody else into a token or an error. */
 export const settle = (
-  { store }: Pick<Story, 'store'>,
+  { store, trace }: Pick<Story, 'store' | 'trace'>,
   record: Credential,
   decision: Settled,
   warnings: readonly string[],
 ): Token => {
   if (decision.kind === 'fail') {
+    trace?.('decided: fail', { code: decision.code, why: decision.why });
     throw failureOf(decision, store.login);
   }
+  trace?.('decided: serve', { generation: record.generation, warning: decision.warning });
   return tokenOf(store.login, record, {
     warnings: decision.warning === null ? warnings : [...warnings, decision.warning],
   });

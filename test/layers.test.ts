@@ -22,7 +22,7 @@ const LAYERS: readonly (readonly string[])[] = [
       'note-failure.ts',
     ],
     ...['recommit.ts', 'attempt.ts', 'change-record.ts', 'own-refresh.ts', 'messages.ts'],
-    ...['import-tokens.ts', 'import-credential.ts', 'token.ts', 'token-set.ts'],
+    ...['import-tokens.ts', 'import-credential.ts', 'token.ts', 'token-set.ts', 'traced-store.ts'],
   ],
   ['store', 'oauth', 'audit'],
   ['providers', 'protocols', 'lock', 'decide.ts', 'refresh-outcome.ts'],
@@ -34,7 +34,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'config.ts',
     'paths.ts',
   ],
-  ['platform', 'secret.ts', 'errors.ts'],
+  ['platform', 'secret.ts', 'errors.ts', 'trace.ts'],
 ];
 
 /** Run by the demo as a process of its own, which belongs to nobody's layers. */

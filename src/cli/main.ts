@@ -1,10 +1,12 @@
+import { isDebugMode } from './debug-mode.ts';
 import { get } from './get.ts';
 import { parseGetArguments } from './get-options.ts';
 import { endQuietlyOnBrokenPipe, print } from './io.ts';
-import { reportError } from './report.ts';
+import { reportError, reportUncaught } from './report.ts';
 
 const main = async (args: readonly string[]): Promise<void> => {
   endQuietlyOnBrokenPipe();
+  reportUncaught(args.includes('--json'));
   try {
     await run(args);
   } catch (error) {
@@ -17,7 +19,7 @@ const main = async (args: readonly string[]): Promise<void> => {
 };
 
 const run = async ([command, ...args]: readonly string[]): Promise<void> => {
-  const plain = command === 'get' ? parseGetArguments(args) : null;
+  const plain = command === 'get' && !isDebugMode() ? parseGetArguments(args) : null;
   if (plain !== null) {
     return get(plain.name, plain.options);
   }

@@ -2,13 +2,27 @@ import { createTokenManager, type TokenManager } from '../create-token-manager.t
 import { processStart } from '../platform/clock.ts';
 import { loginStore } from '../store/file.ts';
 import type { Store } from '../store/store.ts';
+import type { Trace } from '../trace.ts';
 import { say } from './io.ts';
+import { reportWarnings } from './report.ts';
+
+/** What debug mode makes of a store. */
+export type Observe = (store: Store) => { store: Store; trace: Trace };
+
+let observe: Observe | null = null;
+
+/** Logins that are opened from now on are observed (`debug.ts`). */
+export const observeLogins = (by: Observe): void => {
+  observe = by;
+};
 
 /** The login as the command line holds it: waits are said on a terminal only. */
 export const openLogin = (name: string): { store: Store; manager: TokenManager } => {
-  const store = loginStore(name);
+  const plain = sayingAuditFaults(loginStore(name));
+  const { store, trace } = observe?.(plain) ?? { store: plain };
   const manager = createTokenManager({
     store,
+    trace,
     onWait: (holder) => {
       if (process.stderr.isTTY) {
         say(`tokenctl: ${name}: waiting for ${holder} …\n`);
@@ -16,6 +30,23 @@ export const openLogin = (name: string): { store: Store; manager: TokenManager }
     },
   });
   return { store, manager };
+};
+
+/** An audit that is not written costs nobody a token, but whoever relies on it must hear of it, once. */
+const sayingAuditFaults = (store: Store): Store => {
+  const { audit, login } = store;
+  let said = false;
+  return {
+    ...store,
+    audit: async (event) => {
+      const fault = (await audit?.(event)) ?? null;
+      if (fault !== null && !said) {
+        said = true;
+        reportWarnings(login, [fault]);
+      }
+      return fault;
+    },
+  };
 };
 
 /** When this process was started: what has been settled since then was settled for it too. */

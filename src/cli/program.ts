@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import { TokenctlError } from '../errors.ts';
+import { abbreviated, TokenctlError } from '../errors.ts';
+import { isDebugMode, setDebugMode } from './debug-mode.ts';
 import { reportError } from './report.ts';
 
 declare const TOKENCTL_VERSION: string;
@@ -33,6 +34,13 @@ const buildProgram = async (args: readonly string[]): Promise<Command> => {
   const program = new Command('tokenctl')
     .description('One OAuth login, shared by any number of processes, that never breaks itself.')
     .version(TOKENCTL_VERSION, '-V, --version', 'print the version')
+    .option('--debug', 'tell on stderr, step by step, what happens (or set TOKENCTL_DEBUG=1)')
+    .on('option:debug', setDebugMode)
+    .hook('preAction', async (_, command) => {
+      if (isDebugMode()) {
+        (await import('./debug.ts')).startDebugging(TOKENCTL_VERSION, command.name());
+      }
+    })
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [COMMAND]', 'show help for a command')
     .configureHelp({ showGlobalOptions: false })
@@ -72,7 +80,7 @@ const usageExitCode = (error: CommanderError, args: readonly string[]): number =
   }
   const message =
     error.code !== 'commander.help'
-      ? error.message.replace(/^error: /, '').replaceAll('\n', ' ')
+      ? withoutStrays(error.message.replace(/^error: /, '').replaceAll('\n', ' '))
       : args[0] === 'help'
         ? 'there is no such command'
         : 'a command is missing';
@@ -81,3 +89,6 @@ const usageExitCode = (error: CommanderError, args: readonly string[]): number =
     args.includes('--json'),
   );
 };
+
+/** commander repeats what it does not know; see {@link abbreviated}. */
+const withoutStrays = (message: string): string => message.replace(/[^\s'=]+/g, abbreviated);

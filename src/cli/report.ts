@@ -1,10 +1,14 @@
 import { printable, TokenctlError } from '../errors.ts';
+import { isDebugMode } from './debug-mode.ts';
 import { EXIT_CODES, EXIT_UNFORESEEN } from './exit-codes.ts';
 import { say } from './io.ts';
 
 /** Says on stderr, in one line, what went wrong, to which login, and what mends it. Gives the exit code. */
 export const reportError = (error: unknown, json: boolean): number => {
   if (error instanceof TokenctlError) {
+    if (isDebugMode() && error.cause instanceof Error) {
+      say(`tokenctl: debug: caused by ${printable(String(error.cause))}\n`);
+    }
     say(`${json ? asJson(error) : asLine(error)}\n`);
     return EXIT_CODES[error.code];
   }
@@ -15,10 +19,18 @@ export const reportError = (error: unknown, json: boolean): number => {
       ? `${JSON.stringify({ error: { code: 'internal', message: bug, login: null, hint: null } })}\n`
       : `tokenctl: ${bug}\n`,
   );
-  if (process.env.TOKENCTL_DEBUG !== undefined && error instanceof Error) {
+  if (isDebugMode() && error instanceof Error) {
     say(`${error.stack}\n`);
   }
   return EXIT_UNFORESEEN;
+};
+
+/**
+ * The same for what nobody caught. Node.js would print all of an error's members as well, and an HTTP
+ * parser's error has raw bytes of the answer among them.
+ */
+export const reportUncaught = (json: boolean): void => {
+  process.on('uncaughtException', (error) => process.exit(reportError(error, json)));
 };
 
 /** Says on stderr what a person should know although all went well. */

@@ -1,13 +1,14 @@
 import type { Client } from '../credential.ts';
 import type { RefreshOutcome } from '../refresh-outcome.ts';
 import type { Secret } from '../secret.ts';
+import type { Trace } from '../trace.ts';
 import { classifyTokenResponse } from './classify.ts';
 import type { ExtractedTokens } from './granted-tokens.ts';
 import { readIdToken } from './id-token.ts';
 import { judge } from './judge.ts';
 import { redactor } from './redact.ts';
 import { buildRefreshRequest, type RefreshParameters } from './token-request.ts';
-import { post, type Unanswered } from './transport.ts';
+import { type Answered, post, type Unanswered } from './transport.ts';
 
 export interface RefreshOptions extends RefreshParameters {
   /** Bounds DNS, TCP, proxy and TLS together. */
@@ -18,8 +19,8 @@ export interface RefreshOptions extends RefreshParameters {
   readonly beforeSending?: (() => Promise<boolean>) | undefined;
   /** Where proxy and CA settings are read from; `process.env` if absent. */
   readonly env?: NodeJS.ProcessEnv | undefined;
-  /** Told what happens, one line each, without secrets. */
-  readonly log?: ((line: string) => void) | undefined;
+  /** Told what is sent and what came of it, without secrets. */
+  readonly trace?: Trace | undefined;
 }
 
 /**
@@ -38,23 +39,60 @@ export const refreshTokens = async (
   if ('problem' in request) {
     return misconfigured(request.problem);
   }
-  // Without its query: what is in there is nobody's business.
-  const log = (line: string) =>
-    options.log?.(`POST ${request.url.origin}${request.url.pathname}: ${line}`);
-  log('refresh_token grant');
+  const trace = tracing(request.url, options.trace);
+  trace('connecting');
   const result = await post(request.url, {
     ...request,
     ...options,
+    beforeSending: async () => {
+      trace('connected');
+      const goOn = (await options.beforeSending?.()) ?? true;
+      trace(goOn ? 'sending the refresh token' : 'not sending: the lease is gone');
+      return goOn;
+    },
     env: options.env ?? process.env,
   });
-  if (result.kind !== 'answered') {
-    const outcome = unanswered(result, sent);
-    log(`${result.kind}, ${outcome.error}: ${outcome.description}`);
-    return outcome;
-  }
-  log(`answered ${result.status}, ${result.body.length} characters`);
-  const verdict = classifyTokenResponse({ ...result, now: Date.now(), sent });
+  const outcome =
+    result.kind === 'answered'
+      ? await answered(result, client, sent, trace)
+      : unanswered(result, sent);
+  trace(...told(outcome));
+  return outcome;
+};
+
+/** Without its query: what is in there is nobody's business. */
+const tracing =
+  ({ origin, pathname }: URL, trace: Trace | undefined): Trace =>
+  (step, details) =>
+    trace?.(`POST ${origin}${pathname}: ${step}`, details);
+
+const answered = async (
+  answer: Answered,
+  client: Client,
+  sent: readonly Secret[],
+  trace: Trace,
+): Promise<RefreshOutcome> => {
+  trace('answered', { status: answer.status, characters: answer.body.length });
+  const verdict = classifyTokenResponse({ ...answer, now: Date.now(), sent });
   return verdict.kind === 'granted' ? granted(verdict, client, sent) : verdict;
+};
+
+/** All but the tokens. */
+const told = (outcome: RefreshOutcome): Parameters<Trace> => {
+  switch (outcome.kind) {
+    case 'granted': {
+      const { refreshToken, lifetime } = outcome.tokens;
+      return ['granted', { rotated: refreshToken !== undefined, expires_in: lifetime }];
+    }
+    case 'rejected': {
+      const { verdict, error, description } = outcome;
+      return ['rejected', { verdict, error, description }];
+    }
+    case 'unavailable': {
+      const { fault, error, description, retryAfterMs } = outcome;
+      return ['unavailable', { fault, error, description, retry_after_ms: retryAfterMs }];
+    }
+  }
 };
 
 const buildRequest = async (

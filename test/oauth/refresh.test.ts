@@ -3,6 +3,7 @@ import type { Client } from '../../src/credential.ts';
 import { type RefreshOptions, refreshTokens } from '../../src/oauth/refresh.ts';
 import type { RefreshOutcome } from '../../src/refresh-outcome.ts';
 import { Secret } from '../../src/secret.ts';
+import type { Trace } from '../../src/trace.ts';
 import { everythingIn } from './answers.ts';
 import { CLIENT } from './client.ts';
 import { httpServer, rawServer } from './servers.ts';
@@ -206,20 +207,39 @@ describe('the outcome of refreshTokens', () => {
   });
 });
 
-describe('the log of refreshTokens', () => {
+describe('the trace of refreshTokens', () => {
   it('tells what happened, without a secret and without the query', async () => {
-    const lines: string[] = [];
-    const log = (line: string) => lines.push(line);
-    const answer = { ...NEW, error_description: OLD };
-    const { tokenEndpoint: at } = await tokenEndpoint(200, answer);
-    await refresh({ tokenEndpoint: `${at}?key=hush` }, { log });
-    await refresh({ tokenEndpoint: 'http://127.0.0.1:1/?key=hush' }, { log });
-    expect(lines).toEqual([
-      `POST ${at}: refresh_token grant`,
-      expect.stringMatching(/^POST .*: answered 200, \d+ characters$/),
-      'POST http://127.0.0.1:1/: refresh_token grant',
-      expect.stringMatching(/^POST .*: not-sent, ECONNREFUSED: connect ECONNREFUSED/),
+    const told: Parameters<Trace>[] = [];
+    const trace: Trace = (...step) => told.push(step);
+    const { tokenEndpoint: at } = await tokenEndpoint(200, { ...NEW, error_description: OLD });
+    await refresh({ tokenEndpoint: `${at}?key=hush` }, { trace });
+    await refresh({ tokenEndpoint: 'http://127.0.0.1:1/?key=hush' }, { trace });
+    const { tokenEndpoint: refusing } = await tokenEndpoint(400, {
+      error: 'invalid_grant',
+      error_description: `${OLD} is old`,
+    });
+    await refresh({ tokenEndpoint: refusing }, { trace });
+    expect(told).toEqual([
+      [`POST ${at}: connecting`, undefined],
+      [`POST ${at}: connected`, undefined],
+      [`POST ${at}: sending the refresh token`, undefined],
+      [`POST ${at}: answered`, { status: 200, characters: expect.any(Number) }],
+      [`POST ${at}: granted`, { rotated: true, expires_in: null }],
+      ['POST http://127.0.0.1:1/: connecting', undefined],
+      [
+        'POST http://127.0.0.1:1/: unavailable',
+        expect.objectContaining({ fault: 'not-sent', error: 'ECONNREFUSED' }),
+      ],
+      ...['connecting', 'connected', 'sending the refresh token'].map((step) => [
+        `POST ${refusing}: ${step}`,
+        undefined,
+      ]),
+      [`POST ${refusing}: answered`, { status: 400, characters: expect.any(Number) }],
+      [
+        `POST ${refusing}: rejected`,
+        { verdict: 'dead', error: 'invalid_grant', description: '[redacted] is old' },
+      ],
     ]);
-    expect(lines.join()).not.toMatch(/old\+|new-|hush/);
+    expect(JSON.stringify(told)).not.toMatch(/old\+|new-|hush/);
   });
 });
