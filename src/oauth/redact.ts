@@ -8,30 +8,61 @@ const REDACTED = '[redacted]';
 
 /** Whatever is shorter can be guessed, and redacting it would only make holes into ordinary words. */
 const SHORTEST_SECRET = 4;
+/** A part of a secret this long is redacted too: what echoes a token often cuts it short. */
+const PART = 8;
+/** Far beyond what is ever shown. */
+const MAX_TEXT_LENGTH = 4096;
 
 /** A {@link Redact} for these secrets, also where they are form-encoded as they travelled. */
-export const redactor = (secrets: readonly Secret[]): Redact => {
-  // Also what stands for one: it must not be searched again. The longest first: a secret that is
-  // part of another one must not leave the rest of that one behind.
-  const forms = [REDACTED, ...new Set(secrets.flatMap((secret) => encodings(secret.reveal())))]
-    .filter((form) => form.length >= SHORTEST_SECRET)
-    .sort((a, b) => b.length - a.length);
-  const replaceAll = (text: string): string =>
-    forms.reduce<readonly string[]>(splitAll, [text]).join(REDACTED);
-  return (text, maxLength) => {
-    // Twice: dropping control characters can put together what they held apart. Cut last, so
-    // that the cut cannot leave half a secret.
-    const flat = printable(replaceAll(text), Number.POSITIVE_INFINITY);
-    return printable(replaceAll(flat), maxLength);
+export const redactor =
+  (secrets: readonly Secret[]): Redact =>
+  (text, maxLength) => {
+    // Control characters first, also of the secrets: dropping them later could put together what
+    // they held apart.
+    const flat = printable(text, MAX_TEXT_LENGTH);
+    const forms = new Set(secrets.flatMap((secret) => encodings(secret.reveal())));
+    const hidden = new Array<boolean>(flat.length).fill(false);
+    for (const form of forms) {
+      hideParts(flat, printable(form, Number.POSITIVE_INFINITY), hidden);
+    }
+    // Cut last, so that the cut cannot leave half a secret.
+    return printable(withoutHidden(flat, hidden), maxLength);
   };
+
+/** Marks what `text` and `form` have in common. In linear time, for both can be made to be compared for minutes. */
+const hideParts = (text: string, form: string, hidden: boolean[]): void => {
+  if (form.length < SHORTEST_SECRET) {
+    return;
+  }
+  const size = Math.min(form.length, PART);
+  const places = placesOfParts(text, size);
+  for (let at = 0; at + size <= form.length; at += 1) {
+    const part = form.slice(at, at + size);
+    for (const place of places.get(part) ?? []) {
+      hidden.fill(true, place, place + size);
+    }
+    places.delete(part);
+  }
 };
 
-/**
- * The pieces of text between all occurrences of `form`. No regular expression: those have a limit
- * that a long token exceeds, and the error then quotes it.
- */
-const splitAll = (pieces: readonly string[], form: string): readonly string[] =>
-  pieces.flatMap((piece) => piece.split(form));
+const placesOfParts = (text: string, size: number): Map<string, number[]> => {
+  const places = new Map<string, number[]>();
+  for (let at = 0; at + size <= text.length; at += 1) {
+    const part = text.slice(at, at + size);
+    const known = places.get(part);
+    if (known === undefined) {
+      places.set(part, [at]);
+    } else {
+      known.push(at);
+    }
+  }
+  return places;
+};
+
+const withoutHidden = (text: string, hidden: readonly boolean[]): string =>
+  Array.from({ length: text.length }, (_, at) =>
+    hidden[at] ? (hidden[at - 1] ? '' : REDACTED) : text.charAt(at),
+  ).join('');
 
 const encodings = (secret: string): string[] => [
   secret,
