@@ -63,6 +63,14 @@ export const parseRecord = (text: string): ParsedRecord => {
 /** Beyond this a date cannot be written (ECMA-262, time values). */
 const MAX_EPOCH_MS = 8.64e15;
 
+/** JSON.parse reads any depth, JSON.stringify overflows the stack some thousands further down. */
+const MAX_DEPTH = 100;
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1)));
+
 const readMembers = (text: string): ParsedRecord => {
   const json = parseObject(text) ?? bad(text.trim() === '' ? 'it is empty' : 'not a JSON object');
   const read = new Members(json);
@@ -110,9 +118,16 @@ const readMembers = (text: string): ParsedRecord => {
   if (Math.abs(record.issued.epochMs + (lifetime ?? 0) * 1000) > MAX_EPOCH_MS) {
     bad('issued, or issued and expires_in, is no date');
   }
+  if (Math.abs(record.idTokenExpiresAt ?? 0) * 1000 > MAX_EPOCH_MS) {
+    bad('id_token_expires_at is no date');
+  }
+  const unknown = read.rest();
+  if (isDeeper(unknown, MAX_DEPTH)) {
+    bad('a member is nested too deeply');
+  }
   return {
     kind: 'record',
-    record: { ...record, unknown: read.rest() },
+    record: { ...record, unknown },
     parent,
     complete: text === sealed(text.slice(0, text.lastIndexOf('"checksum":'))),
   };

@@ -26,8 +26,11 @@ export interface LockPlace {
 export const OWNER = 'owner.json';
 /** In a lease while a record is being made: its successor. */
 export const NEXT = 'next.json';
-/** In a lease past the gate: the refresh token of this generation goes out for the nth time. */
-export const SPENT = /^spent-(\d+)-(\d+)$/;
+/**
+ * In a lease past the gate: the refresh token of this generation goes out for the nth time. No more
+ * digits than a record can count.
+ */
+export const SPENT = /^spent-(\d{1,15})-(\d{1,9})$/;
 
 /** In remains whose owner lives, but has done with what it was doing there. */
 export const CONCLUDED = 'concluded';
