@@ -12,6 +12,8 @@ const SHORTEST_SECRET = 4;
 const PART = 8;
 /** Far beyond what is ever shown. */
 const MAX_TEXT_LENGTH = 4096;
+/** No token is longer: what is in an answer and longer than this is refused as one. */
+const MAX_SECRET_LENGTH = 65_536;
 
 /** A {@link Redact} for these secrets, also where they are form-encoded as they travelled. */
 export const redactor =
@@ -20,7 +22,7 @@ export const redactor =
     // Control characters first, also of the secrets: dropping them later could put together what
     // they held apart.
     const flat = printable(text, MAX_TEXT_LENGTH);
-    const forms = new Set(secrets.flatMap((secret) => encodings(secret.reveal())));
+    const forms = new Set(secrets.flatMap((secret) => formsOf(secret.reveal())));
     const hidden = new Array<boolean>(flat.length).fill(false);
     for (const form of forms) {
       hideParts(flat, printable(form, Number.POSITIVE_INFINITY), hidden);
@@ -64,7 +66,8 @@ const withoutHidden = (text: string, hidden: readonly boolean[]): string =>
     hidden[at] ? (hidden[at - 1] ? '' : REDACTED) : text.charAt(at),
   ).join('');
 
-const encodings = (secret: string): string[] => [
-  secret,
-  new URLSearchParams({ s: secret }).toString().slice(2),
-];
+/** As it is, and form-encoded. */
+const formsOf = (value: string): string[] => {
+  const secret = value.slice(0, MAX_SECRET_LENGTH);
+  return [secret, new URLSearchParams({ s: secret }).toString().slice(2)];
+};
