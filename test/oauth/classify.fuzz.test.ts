@@ -2,6 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { classifyTokenResponse, type TokenAnswer } from '../../src/oauth/classify.ts';
 import { Secret } from '../../src/secret.ts';
+import { inputs, pathological } from '../support/fuzz.ts';
+import { rounds } from '../support/login.ts';
+import { within } from '../support/within.ts';
 import { everythingIn, verdictIn } from './answers.ts';
 
 const token = fc.stringMatching(/^[\x21-\x7e]{16,80}$/);
@@ -13,7 +16,10 @@ const status = fc.oneof(
 const echoing = (sent: string) => {
   const text = fc
     .array(
-      fc.oneof(fc.string(), fc.constantFrom(sent, sent.slice(3), '\u0000', '\n', 'invalid_grant')),
+      fc.oneof(
+        fc.string(),
+        fc.constantFrom(sent, sent.slice(3), sent.slice(0, 12), '\u0000', '\n', 'invalid_grant'),
+      ),
       { maxLength: 8 },
     )
     .map((parts) => parts.join(''));
@@ -73,6 +79,7 @@ describe('classifyTokenResponse, given anything at all', () => {
         const result = classifyTokenResponse(value);
         const { tokens: _, ...said } = { tokens: null, ...result };
         expect(everythingIn(said)).not.toContain(sent);
+        expect(everythingIn(said)).not.toContain(sent.slice(0, 8));
         expect(everythingIn(said).length).toBeLessThan(3000);
         if (result.kind !== 'granted') {
           const text = `${result.error}${result.description}`;
@@ -85,9 +92,36 @@ describe('classifyTokenResponse, given anything at all', () => {
           expect(result.retryAfterMs).toBeLessThanOrEqual(3_600_000);
         }
       }),
-      { numRuns: 2000 },
+      inputs('token response'),
     );
   });
+
+  it.each(Object.entries(pathological(rounds(2 ** 17, 2 ** 20))))(
+    'comes to an end, given up to a megabyte of this: %s',
+    (_what, text) => {
+      const members = {
+        error: text,
+        error_description: text,
+        access_token: text.slice(0, text.length / 2),
+      };
+      for (const body of [text, JSON.stringify(members), `{"error_codes":${text}}`]) {
+        for (const code of [200, 400]) {
+          const result = within(20_000, () =>
+            classifyTokenResponse({
+              status: code,
+              headers: { 'content-type': 'application/x-www-form-urlencoded' },
+              body,
+              truncated: false,
+              now: 0,
+              sent: [new Secret(text)],
+            }),
+          );
+          const { tokens: _, ...said } = { tokens: null, ...result };
+          expect(everythingIn(said).length).toBeLessThan(3000);
+        }
+      }
+    },
+  );
 
   it('never kills a token by a status with which no authorization server refuses', () => {
     fc.assert(
