@@ -1,6 +1,6 @@
 import type { Client } from '../credential.ts';
 import type { RefreshOutcome } from '../refresh-outcome.ts';
-import type { Secret } from '../secret.ts';
+import { Secret } from '../secret.ts';
 import type { Trace } from '../trace.ts';
 import { classifyTokenResponse } from './classify.ts';
 import type { ExtractedTokens } from './granted-tokens.ts';
@@ -34,11 +34,14 @@ export const refreshTokens = async (
   refreshToken: Secret,
   options: RefreshOptions,
 ): Promise<RefreshOutcome> => {
-  const sent = client.clientSecret === null ? [refreshToken] : [refreshToken, client.clientSecret];
-  const request = await buildRequest(client, refreshToken, sent, options);
+  const given = client.clientSecret === null ? [refreshToken] : [refreshToken, client.clientSecret];
+  const request = await buildRequest(client, refreshToken, given, options);
   if ('problem' in request) {
     return misconfigured(request.problem);
   }
+  const { authorization = '' } = request.headers;
+  // What goes out may come back in an answer.
+  const sent = [...given, new Secret(authorization.replace(/^Basic /i, ''))];
   const trace = tracing(request.url, options.trace);
   trace('connecting');
   const result = await post(request.url, {

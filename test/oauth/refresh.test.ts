@@ -207,6 +207,16 @@ describe('the outcome of refreshTokens', () => {
   });
 });
 
+it('repeats no part of what it sent, whichever way the server echoes it', async () => {
+  const clientSecret = new Secret('top secret/+=');
+  const credentials = Buffer.from('cli:top+secret%2F%2B%3D').toString('base64');
+  const echo = `${OLD.slice(0, 12)}… Basic ${credentials} top+secret%2F%2B%3D`;
+  const { tokenEndpoint: at } = await tokenEndpoint(400, { error: 'x', error_description: echo });
+  const authMethod = 'client_secret_basic';
+  const outcome = await refresh({ tokenEndpoint: at, clientId: 'cli', clientSecret, authMethod });
+  expect(outcome).toMatchObject({ description: '[redacted]… Basic [redacted] [redacted]' });
+});
+
 describe('the trace of refreshTokens', () => {
   it('tells what happened, without a secret and without the query', async () => {
     const told: Parameters<Trace>[] = [];
