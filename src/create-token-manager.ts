@@ -214,7 +214,8 @@ const oauthRefresh = (trace: Trace | undefined): RefreshFunction =>
       if (record.refreshToken === null) {
         throw new Error('a refresh was decided without a refresh token');
       }
-      return refreshTokens(record.client, record.refreshToken, { ...limits, trace });
+      const held = [record.accessToken, record.idToken].filter((token) => token !== null);
+      return refreshTokens(record.client, record.refreshToken, { ...limits, held, trace });
     },
     { own: false },
   );

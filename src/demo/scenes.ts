@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { get } from 'node:http';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AuthorizationServer } from './authorization-server.ts';
@@ -186,11 +186,13 @@ const tried = async (stage: Stage, finished: Promise<Finished>): Promise<Tried> 
 /** The status the protected resource answers with. */
 const tryResource = ({ server }: Stage, token: string): Promise<number> =>
   new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${token.trim()}` };
-    get(server.resource, { headers, agent: false }, (response) => {
+    const calling = request(server.resource, { agent: false }, (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
-    }).on('error', reject);
+    });
+    // Given as an option, NODE_DEBUG=http would print it.
+    calling.setHeader('authorization', `Bearer ${token.trim()}`);
+    calling.on('error', reject).end();
   });
 
 /** The audit says which process was at the token endpoint, and when. */

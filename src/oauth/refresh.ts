@@ -17,6 +17,8 @@ export interface RefreshOptions extends RefreshParameters {
   readonly answerTimeoutMs: number;
   /** Asked when the connection is there, before anything is sent; false: nothing will be. */
   readonly beforeSending?: (() => Promise<boolean>) | undefined;
+  /** Other secrets of the login, which an answer must not bring into a message either. */
+  readonly held?: readonly Secret[] | undefined;
   /** Where proxy and CA settings are read from; `process.env` if absent. */
   readonly env?: NodeJS.ProcessEnv | undefined;
   /** Told what is sent and what came of it, without secrets. */
@@ -40,8 +42,12 @@ export const refreshTokens = async (
     return misconfigured(request.problem);
   }
   const { authorization = '' } = request.headers;
-  // What goes out may come back in an answer.
-  const sent = [...given, new Secret(authorization.replace(/^Basic /i, ''))];
+  // What goes out may come back in an answer, and what came with it before.
+  const sent = [
+    ...given,
+    new Secret(authorization.replace(/^Basic /i, '')),
+    ...(options.held ?? []),
+  ];
   const trace = tracing(request.url, options.trace);
   trace('connecting');
   const result = await post(request.url, {

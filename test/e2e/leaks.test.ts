@@ -1,0 +1,570 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { findLeaks, type Seen } from '../support/leaks.ts';
+import { createSharedLogin, type SharedLogin } from '../support/login.ts';
+import { need } from '../support/need.ts';
+import type { Result } from '../support/tokenctl.ts';
+import { canWitness, contentOf, pathsBelow, witness } from '../support/witness.ts';
+
+const CLIENT_SECRET = 'Cs9-odd/secret+with=all&of it%20"it\\';
+const CLIENT_ID = 'the client';
+const CREDENTIALS = [CLIENT_ID, CLIENT_SECRET]
+  .map((half) => new URLSearchParams({ v: half }).toString().slice(2))
+  .join(':');
+const BASIC = Buffer.from(CREDENTIALS).toString('base64');
+/** Given by users where it does not belong. */
+const STRAY = 'Stray7f3k0Pq8sLwZx2Vn5Bm1Yt6Ur4Ei9Oa';
+const part = (json: object) => Buffer.from(JSON.stringify(json)).toString('base64url');
+const idToken = (lifetime: number) =>
+  `${part({ alg: 'RS256' })}.${part({ aud: CLIENT_ID, exp: Math.floor(Date.now() / 1000) + lifetime, jti: 'an-id-token-of-one' })}.c2lnbmF0dXJlLW9mLWl0`;
+
+const DEBUG = {
+  TOKENCTL_DEBUG: '1',
+  NODE_DEBUG: 'http,https,net,tls,fetch,undici,child_process',
+  DEBUG: '*',
+};
+
+interface Stage extends SharedLogin {
+  /** A new grant under the name `work`, and its tokens. */
+  signIn(lifetime?: number, more?: object): Promise<Record<string, unknown>>;
+  readonly temp: string;
+  secrets(): string[];
+  /** Also a secret from now on. */
+  plant(secret: string): string;
+}
+
+interface Scenario {
+  readonly what: string;
+  readonly args: readonly string[];
+  readonly code: number | readonly (number | null)[];
+  readonly before?: (stage: Stage) => Promise<unknown>;
+  readonly input?: (stage: Stage) => string;
+  readonly env?: (stage: Stage) => NodeJS.ProcessEnv;
+  /** Sent when the token endpoint has been reached. */
+  readonly signal?: NodeJS.Signals;
+  /** A report by Node.js is found afterwards. */
+  readonly leavesReport?: true;
+  /** The one token that belongs on stdout is what stands there. */
+  readonly prints?: (stdout: string) => string;
+}
+
+const plain = (stdout: string) => stdout.trim();
+const signedIn = (lifetime?: number) => (stage: Stage) => stage.signIn(lifetime);
+const expired = signedIn(0);
+
+/** Answers with an error that repeats everything it was sent, whole and cut short. */
+const echoing = (status: number, code: string) => async (stage: Stage) => {
+  const { refresh_token, access_token } = await stage.signIn(0);
+  const refreshToken = String(refresh_token);
+  const echo = [refreshToken, `${refreshToken.slice(0, 20)}…`, access_token, `Basic ${BASIC}`];
+  const description = [...echo, CLIENT_SECRET, CREDENTIALS].join(' and ');
+  const body = { error: code, error_description: description, access_token: refreshToken };
+  stage.server.setFault({ kind: 'status', status, body });
+};
+
+const faulty =
+  (fault: Parameters<SharedLogin['server']['setFault']>[0]) =>
+  async (stage: Stage): Promise<void> => {
+    await stage.signIn(0);
+    stage.server.setFault(fault);
+  };
+
+/** Something is in the way of the lock. */
+const unlockable = async (stage: Stage): Promise<void> => {
+  await stage.signIn(0);
+  writeFileSync(join(stage.home, 'credentials/work.lock'), 'x');
+};
+
+const damaged = async (stage: Stage): Promise<void> => {
+  await stage.signIn(0);
+  const record = contentOf(stage.recordPath('work'));
+  writeFileSync(stage.recordPath('work'), record.replace('"token_type":', '"token_type":7,"x":'));
+};
+
+const tokens = (stage: Stage, more: object = {}) =>
+  JSON.stringify({
+    ...stage.server.grant(),
+    token_endpoint: stage.server.tokenEndpoint,
+    client_id: CLIENT_ID,
+    client_secret: CLIENT_SECRET,
+    ...more,
+  });
+
+const accessToken = async (stage: Stage): Promise<string> =>
+  String((await stage.signIn()).access_token);
+
+let given = '';
+const holding = async (stage: Stage): Promise<void> => {
+  given = await accessToken(stage);
+};
+
+/** By command; each line in --help needs its scenarios here, and so does each option. */
+const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
+  get: [
+    { what: 'a fresh token', args: ['work'], code: 0, before: signedIn(), prints: plain },
+    { what: 'a renewed one', args: ['work'], code: 0, before: expired, prints: plain },
+    {
+      what: 'as JSON',
+      args: ['work', '--json', '--force'],
+      code: 0,
+      before: signedIn(),
+      prints: (stdout) => JSON.parse(stdout).access_token,
+    },
+    {
+      what: 'as a header',
+      args: ['work', '--header', '--min-ttl', '10d'],
+      code: 0,
+      before: signedIn(),
+      prints: (stdout) => stdout.trim().replace('Authorization: Bearer ', ''),
+    },
+    {
+      what: 'an id token',
+      args: ['work', '--id-token'],
+      code: 0,
+      before: (stage) => stage.signIn(3600, { id_token: stage.plant(idToken(3600)) }),
+      prints: plain,
+    },
+    {
+      what: 'an id token that is over',
+      args: ['work', '--id-token'],
+      code: 6,
+      before: (stage) => stage.signIn(3600, { id_token: stage.plant(idToken(-60)) }),
+    },
+    {
+      what: 'after a 401',
+      args: ['work', '--rejected', '-'],
+      code: 0,
+      before: holding,
+      input: () => given,
+      prints: plain,
+    },
+    {
+      what: 'after a 401 that cannot be helped',
+      args: ['work', '--rejected', '-'],
+      code: 5,
+      before: async (stage) => {
+        await holding(stage);
+        await stage.server.goOffline();
+      },
+      input: () => given,
+    },
+    {
+      what: 'a dead token, echoed',
+      args: ['work'],
+      code: 4,
+      before: echoing(400, 'invalid_grant'),
+    },
+    {
+      what: 'a wrong client, echoed',
+      args: ['work'],
+      code: 6,
+      before: echoing(401, 'invalid_client'),
+    },
+    { what: 'an outage, echoed', args: ['work'], code: 5, before: echoing(503, 'unavailable') },
+    {
+      what: 'success and echo',
+      args: ['work', '--json'],
+      code: [4],
+      before: echoing(200, 'invalid_grant'),
+    },
+    {
+      what: 'no connection',
+      args: ['work', '--timeout', '1s'],
+      code: 5,
+      before: async (stage) => {
+        await stage.signIn(0);
+        await stage.server.goOffline();
+      },
+    },
+    { what: 'a web page', args: ['work'], code: 5, before: faulty({ kind: 'html' }) },
+    {
+      what: 'a redirect',
+      args: ['work'],
+      code: 5,
+      before: faulty({ kind: 'redirect', location: 'http://127.0.0.1:1/' }),
+    },
+    {
+      what: 'half an answer',
+      args: ['work', '--timeout', '2s'],
+      code: [0, 4, 5],
+      before: faulty({ kind: 'reset', after: 'half-answer', times: 2 }),
+      prints: plain,
+    },
+    {
+      what: 'a token that breaks lines',
+      args: ['work'],
+      code: 6,
+      before: faulty({
+        kind: 'rewrite',
+        edit: (json) => ({ ...json, access_token: `${STRAY}\nX` }),
+      }),
+    },
+    {
+      what: 'a token of another type',
+      args: ['work', '--header'],
+      code: 6,
+      before: faulty({
+        kind: 'rewrite',
+        edit: (json) => ({ ...json, token_type: json.access_token }),
+      }),
+    },
+    {
+      what: 'an id token of another client',
+      args: ['work'],
+      code: 0,
+      before: faulty({
+        kind: 'rewrite',
+        edit: (json) => ({ ...json, id_token: `${STRAY}.e30.x` }),
+      }),
+      prints: plain,
+    },
+    {
+      what: 'bytes that are no HTTP',
+      args: ['work', '--timeout', '2s'],
+      code: 5,
+      before: faulty({ kind: 'raw', body: STRAY, headers: { 'content-length': '9999' } }),
+    },
+    { what: 'nothing renewed', args: ['work', '--no-refresh'], code: 5, before: expired },
+    { what: 'no room for a lock', args: ['work'], code: 6, before: unlockable },
+    { what: 'a damaged record', args: ['work'], code: 6, before: damaged },
+    {
+      what: 'an unusable proxy with a password',
+      args: ['work'],
+      code: 6,
+      before: expired,
+      env: () => ({
+        http_proxy: `socks5://user:${encodeURIComponent('p4ss-of-proxy')}@127.0.0.1:1`,
+      }),
+    },
+    {
+      what: 'a proxy that refuses its password',
+      args: ['work', '--timeout', '1s'],
+      code: 5,
+      before: expired,
+      env: () => ({ http_proxy: 'http://user:p4ss-of-proxy@127.0.0.1:1' }),
+    },
+    { what: 'no such login', args: ['nobody'], code: 3 },
+    { what: 'a token for a name', args: [STRAY], code: 3 },
+    { what: 'a long one', args: [`${STRAY}${STRAY}`], code: 2 },
+    { what: 'a token too many', args: ['work', STRAY], code: 2 },
+    { what: 'a token for a duration', args: ['work', '--timeout', STRAY], code: 2 },
+    { what: 'a token for --rejected', args: ['work', '--rejected', STRAY], code: 2 },
+    { what: 'a token for an option', args: ['work', `--token=${STRAY}`], code: 2 },
+    { what: 'a token glued to an option', args: ['work', `--json=${STRAY}`, '--json'], code: 2 },
+    { what: 'interrupted', args: ['work'], code: [130, null], before: slow, signal: 'SIGINT' },
+    { what: 'terminated', args: ['work'], code: [143, null], before: slow, signal: 'SIGTERM' },
+    { what: 'killed', args: ['work'], code: [137, null], before: slow, signal: 'SIGKILL' },
+    {
+      what: 'a report asked for in the middle of it',
+      args: ['work'],
+      code: 0,
+      before: slow,
+      signal: 'SIGUSR2',
+      leavesReport: true,
+      env: ({ temp }) => ({ NODE_OPTIONS: `--report-on-signal --report-directory=${temp}` }),
+      prints: plain,
+    },
+    {
+      what: 'an exception that nobody catches in the middle of it',
+      args: ['work'],
+      code: 1,
+      before: slow,
+      signal: 'SIGUSR2',
+      env: (stage) => ({
+        NODE_OPTIONS: `--report-uncaught-exception --report-directory=${stage.temp} --require=${onSignal(stage, 'throw Object.assign(new Error("of a test"), { rawPacket: Buffer.from(refreshToken), refreshToken })')}`,
+      }),
+    },
+    {
+      what: 'no memory left in the middle of it',
+      args: ['work'],
+      code: [134, null],
+      before: slow,
+      signal: 'SIGUSR2',
+      leavesReport: true,
+      env: (stage) => ({
+        NODE_OPTIONS: `--max-old-space-size=32 --report-on-fatalerror --report-directory=${stage.temp} --require=${onSignal(stage, 'for (const all = [];;) all.push(new Array(9999).fill(all.length))')}`,
+      }),
+    },
+  ],
+  import: [
+    { what: 'taken over', args: ['work'], code: 0, input: tokens },
+    { what: 'as JSON', args: ['work', '--json', '--timeout', '5s'], code: 0, input: tokens },
+    { what: 'no JSON', args: ['work'], code: 2, input: (stage) => `${tokens(stage)}}` },
+    { what: 'a token alone', args: ['work'], code: 2, input: () => STRAY },
+    { what: 'a list', args: ['work'], code: 2, input: (stage) => `[${tokens(stage)}]` },
+    {
+      what: 'a token that breaks lines',
+      args: ['work'],
+      code: 2,
+      input: (stage) => tokens(stage, { access_token: `${STRAY}\n` }),
+    },
+    {
+      what: 'a token in each wrong place',
+      args: ['work', '--json'],
+      code: 2,
+      input: (stage) =>
+        tokens(stage, {
+          token_type: `${STRAY} `,
+          expires_in: STRAY,
+          scope: [STRAY],
+          hosts: [STRAY, ''],
+        }),
+    },
+    {
+      what: 'an address with a password',
+      args: ['work'],
+      code: 2,
+      input: (stage) => tokens(stage, { token_endpoint: `https://u:${STRAY}@id.example.com/` }),
+    },
+    {
+      what: 'no secret for the method',
+      args: ['work'],
+      code: 2,
+      input: (stage) => tokens(stage, { token_endpoint_auth_method: 'none' }),
+    },
+    { what: 'no room for a lock', args: ['work'], code: 6, before: unlockable, input: tokens },
+    { what: 'over a damaged record', args: ['work'], code: 6, before: damaged, input: tokens },
+    { what: 'a token too many', args: ['work', STRAY], code: 2, input: tokens },
+  ],
+  status: [
+    { what: 'of all', args: [], code: 0, before: signedIn() },
+    { what: 'of one, as JSON', args: ['work', '--json'], code: 0, before: signedIn() },
+    { what: 'of a damaged one', args: [], code: 0, before: damaged },
+    ...[echoing(400, 'invalid_grant'), echoing(401, 'invalid_client'), echoing(503, 'x')].map(
+      (echo, nth) => ({
+        what: `after a failure that was echoed (${nth})`,
+        args: ['work', '--json'],
+        code: 0,
+        before: async (stage: Stage) => {
+          await echo(stage);
+          await stage.run(['get', 'work']);
+        },
+      }),
+    ),
+    { what: 'of a token', args: [STRAY, '--json'], code: 3 },
+  ],
+  invalidate: [
+    { what: 'whatever is stored', args: ['work'], code: 0, before: signedIn() },
+    {
+      what: 'this token',
+      args: ['work', '--rejected', '-', '--json', '--timeout', '5s'],
+      code: 0,
+      before: holding,
+      input: () => given,
+    },
+    { what: 'a token given as an argument', args: ['work', '--rejected', STRAY], code: 2 },
+    { what: 'a token for a name', args: [STRAY], code: 3 },
+    { what: 'no room for a lock', args: ['work'], code: 6, before: unlockable },
+  ],
+  remove: [
+    { what: 'for good', args: ['work', '--yes', '--timeout', '5s'], code: 0, before: signedIn() },
+    { what: 'as JSON', args: ['work', '--yes', '--json'], code: 0, before: damaged },
+    { what: 'without a yes', args: ['work'], code: 2, before: signedIn() },
+    { what: 'a token for a name', args: [STRAY, '--yes'], code: 3 },
+    {
+      what: 'what a dead process left',
+      args: ['work', '--yes'],
+      code: 0,
+      before: async (stage) => {
+        await slow(stage);
+        await observed(stage, { what: '', args: ['get', 'work'], code: 0, signal: 'SIGKILL' });
+      },
+    },
+  ],
+  // Its own tokens are gathered while it runs; see below.
+  demo: [],
+  help: [
+    { what: 'for a command', args: ['get'], code: 0 },
+    { what: 'for a token', args: [STRAY], code: 2 },
+  ],
+};
+
+/** The server takes its time, and the refresh token is on its way. */
+async function slow(stage: Stage): Promise<void> {
+  await stage.signIn(0);
+  stage.server.configure({ latencyMs: 500 });
+}
+
+/** A file for --require: on SIGUSR2 this code runs, with a refresh token at hand. */
+function onSignal({ temp, server }: Stage, code: string): string {
+  const path = join(temp, 'preload.cjs');
+  // This file must not be what is found.
+  const backwards = [...(server.everyIssuedSecret().at(-1) ?? '')].reverse().join('');
+  const held = `const refreshToken = [...'${backwards}'].reverse().join('')`;
+  writeFileSync(path, `process.on('SIGUSR2', () => setImmediate(() => { ${held}; ${code}; }));`);
+  return path;
+}
+
+async function createStage(): Promise<Stage> {
+  const login = await createSharedLogin({
+    clients: [
+      { clientId: CLIENT_ID, clientSecret: CLIENT_SECRET, authMethod: 'client_secret_basic' },
+    ],
+  });
+  const temp = mkdtempSync(join(tmpdir(), 'tokenctl-leaks-'));
+  onTestFinished(() => rmSync(temp, { recursive: true, force: true }));
+  const planted = [CLIENT_SECRET, BASIC, STRAY, 'p4ss-of-proxy'];
+  const stage: Stage = {
+    ...login,
+    temp,
+    secrets: () => [...planted, ...login.server.everyIssuedSecret()],
+    plant: (secret) => {
+      planted.push(secret);
+      return secret;
+    },
+    signIn: async (lifetime, more = {}) => {
+      const granted = login.server.grant({ lifetime });
+      const input = tokens(stage, { ...granted, ...more });
+      const { code, stderr } = await login.run(['import', 'work'], { input });
+      expect([code, stderr]).toEqual([0, '']);
+      return { ...granted };
+    },
+  };
+  return stage;
+}
+
+/** Runs it in debug mode, and tells all that could be seen of it but what went to stdin. */
+async function observed(
+  stage: Stage,
+  { args, input, env, signal }: Scenario,
+): Promise<{ result: Result; seen: Seen; looks: number }> {
+  const running = stage.start(args, {
+    input: input?.(stage) ?? '',
+    env: { ...DEBUG, TMPDIR: stage.temp, ...env?.(stage) },
+  });
+  const subscription = stage.server.onTokenRequest(() => {
+    subscription();
+    if (signal !== undefined) {
+      running.child.kill(signal);
+    }
+  });
+  const { looks, ...testimony } = await witness(
+    running.child.pid,
+    [stage.home, stage.temp],
+    running.result,
+  );
+  const result = await running.result;
+  return { result, looks, seen: { ...testimony, ...filesOf(stage), stderr: result.stderr } };
+}
+
+/** All files but credentials, which are the records and what is about to become one. */
+function filesOf({ home, temp }: Stage): Seen {
+  const isRecord = (path: string) =>
+    /\/credentials\/([^/]+\.json|[^/]+\.lock.*\/next\.json[^/]*)$/.test(path);
+  const paths = [...pathsBelow(home), ...pathsBelow(temp)].filter((path) => !isRecord(path));
+  return Object.fromEntries(paths.map((path) => [path, contentOf(path)]));
+}
+
+describe('nothing that is secret is to be seen anywhere but in its place', () => {
+  const all = Object.entries(SCENARIOS).flatMap(([command, scenarios]) =>
+    scenarios.map((scenario) => [command, scenario.what, scenario] as const),
+  );
+
+  test.for(all)('%s: %s', async ([command, , scenario], context) => {
+    need(context, canWitness, 'a /proc that shows other processes');
+    const stage = await createStage();
+    await scenario.before?.(stage);
+    const args = [command, ...scenario.args];
+    const { result, seen, looks } = await observed(stage, { ...scenario, args });
+    expect({ code: result.code, stderr: result.stderr }).toSatisfy(({ code }) =>
+      [scenario.code].flat().includes(code),
+    );
+    expect(looks).toBeGreaterThan(0);
+    if (result.code === 0 && command !== 'help') {
+      expect(result.stderr).toContain('tokenctl: debug: ');
+    }
+    const reports = Object.keys(seen).filter((path) => /\/report\.[^/]*\.json$/.test(path));
+    expect(reports).toHaveLength(scenario.leavesReport ? 1 : 0);
+    const { stdout } = result;
+    const printed = stdout === '' ? null : (scenario.prints?.(stdout) ?? null);
+    const withheld = stage.secrets().filter((secret) => secret !== printed);
+    // What a person gives as an argument is there for all to see; it must not get any further.
+    const { arguments: argv = '', environment = '', ...said } = seen;
+    const stray = (secret: string) => secret !== STRAY && secret !== 'p4ss-of-proxy';
+    expect(findLeaks({ ...said, stdout }, withheld)).toEqual([]);
+    expect(findLeaks(said, stage.secrets())).toEqual([]);
+    expect(findLeaks({ argv, environment }, stage.secrets().filter(stray))).toEqual([]);
+  });
+});
+
+test('the demo shows none of the tokens that it makes', async (context) => {
+  need(context, canWitness, 'a /proc that shows other processes');
+  const stage = await createStage();
+  const demo = stage.start(['demo'], { env: { ...DEBUG, TMPDIR: stage.temp } });
+  const found = new Set<string>();
+  const gather = setInterval(() => {
+    for (const path of pathsBelow(stage.temp)) {
+      const json = contentOf(path);
+      for (const [, token] of json.matchAll(/"(?:access|refresh)_token":"([^"]+)"/g)) {
+        found.add(token ?? '');
+      }
+    }
+  }, 3);
+  const { looks, ...testimony } = await witness(demo.child.pid, [stage.temp], demo.result);
+  clearInterval(gather);
+  const { code, stdout, stderr } = await demo.result;
+  expect(code).toBe(0);
+  expect(found.size).toBeGreaterThan(4);
+  expect(looks).toBeGreaterThan(10);
+  expect(pathsBelow(stage.temp)).toEqual([]);
+  expect(findLeaks({ ...testimony, stdout, stderr }, [...found])).toEqual([]);
+}, 120_000);
+
+describe('this test', () => {
+  const optionsIn = (help: string): string[] =>
+    [...help.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, option]) => option ?? '');
+
+  test('has a scenario for every command and every option that --help knows', async () => {
+    const { run } = await createStage();
+    const { stdout } = await run(['--help']);
+    const [, list = ''] = /\nCommands:\n((?: {2}.*\n)+)/.exec(stdout) ?? [];
+    const commands = [...list.matchAll(/^ {2}([a-z]+)/gm)].map(([, command]) => command ?? '');
+    expect(commands).toContain('get');
+    expect(commands.toSorted()).toEqual(Object.keys(SCENARIOS).toSorted());
+    for (const command of commands.filter((name) => name !== 'help')) {
+      const used = (SCENARIOS[command] ?? []).flatMap(({ args }) => args);
+      const known = optionsIn((await run(['help', command])).stdout).filter(
+        (option) => option !== '--help',
+      );
+      expect([command, known.filter((option) => !used.includes(option))]).toEqual([command, []]);
+    }
+  });
+
+  test('finds what a careless program does', async (context) => {
+    need(context, canWitness, 'a /proc that shows other processes');
+    const directory = mkdtempSync(join(tmpdir(), 'tokenctl-leaks-'));
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    const secret = 'a1b2c3d4e5f60718293a4b5c6d7e8f9001122334';
+    const sleeper = `setTimeout(() => {}, 300); process.env.X = '';`;
+    mkdirSync(join(directory, `of ${secret}`));
+    // A descendant that is not a child, and an argument that is there for a moment.
+    const script = `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(sleeper)}, '${secret}'], { env: { T: '${secret}' } })`;
+    const child = spawn(process.execPath, [
+      '-e',
+      `eval(Buffer.from('${Buffer.from(script).toString('hex')}', 'hex').toString())`,
+    ]);
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    const { looks: _, ...testimony } = await witness(child.pid, [directory], ended);
+    const seen = {
+      ...testimony,
+      shortened: `token ${secret.slice(0, 9)}…`,
+      header: Buffer.from(`id:${secret}`).toString('base64'),
+      dump: Buffer.from(secret).toString('hex'),
+      list: `[${[...Buffer.from(secret)]}]`,
+    };
+    const places = findLeaks(seen, [secret]).map((leak) => leak.split(':')[0]);
+    expect([...new Set(places)].toSorted()).toEqual(Object.keys(seen).toSorted());
+    const odd = {
+      json: JSON.stringify([CLIENT_SECRET]),
+      form: CREDENTIALS,
+      url: encodeURIComponent(CLIENT_SECRET),
+    };
+    for (const [where, text] of Object.entries(odd)) {
+      expect(findLeaks({ [where]: text }, [CLIENT_SECRET])).not.toEqual([]);
+    }
+    expect(findLeaks({ hash: `00${secret.slice(0, 10)}`, other: 'a1b2c3d' }, [secret])).toEqual([]);
+  });
+});
