@@ -6,9 +6,10 @@ import { classifyTokenResponse } from './classify.ts';
 import type { ExtractedTokens } from './granted-tokens.ts';
 import { readIdToken } from './id-token.ts';
 import { judge } from './judge.ts';
+import type { Answered } from './receive.ts';
 import { redactor } from './redact.ts';
 import { buildRefreshRequest, type RefreshParameters } from './token-request.ts';
-import { type Answered, post, type Unanswered } from './transport.ts';
+import { post, type Unanswered } from './transport.ts';
 
 export interface RefreshOptions extends RefreshParameters {
   /** Bounds DNS, TCP, proxy and TLS together. */
