@@ -1,12 +1,18 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, expect, type TestContext, test } from 'vitest';
-import { importTokens } from '../../src/import-tokens.ts';
-import { type ParsedRecord, parseRecord, withoutRemainder } from '../../src/record-parser.ts';
-import { loginStore } from '../../src/store/file.ts';
+import {
+  filesBelow,
+  generationOf,
+  isLive,
+  savedBeside,
+  storedRecord,
+  takeOver,
+} from '../support/expired-login.ts';
 import { createSharedLogin, type SharedLogin } from '../support/login.ts';
 import { need } from '../support/need.ts';
-import { type Call, canTrace, runTraced } from '../support/strace.ts';
+import { isSame, type Step, stepsAmong, traceGet } from '../support/steps.ts';
+import { canTrace, runTraced } from '../support/strace.ts';
 
 /**
  * `tokenctl get` is killed at every system call that touches the store, the token endpoint or its
@@ -51,7 +57,8 @@ test('a refresh that is killed at any system call costs the login only while its
 test('nor does it cost anything to kill the one that adopts what a dead one saved', async (context) => {
   needStrace(context);
   const login = await createSharedLogin();
-  const { steps: refresh } = await trace(login, () => takeOver(login));
+  await takeOver(login);
+  const refresh = await traceGet(login);
   const commit = refresh.find(({ what }) => /^rename .*next\.json → .*work\.json$/.test(what));
   const leaveSavedRecord = async () => {
     await takeOver(login);
@@ -66,13 +73,6 @@ test('nor does it cost anything to kill the one that adopts what a dead one save
   report('an adoption', steps, deaths, []);
   expect(deaths.filter(({ fate }) => fate !== 'saved')).toEqual([]);
 });
-
-interface Step extends Call {
-  /** The call and what it is about, without what differs from run to run. */
-  readonly what: string;
-  /** Among the steps of its thread that look the same. */
-  readonly occurrence: number;
-}
 
 type Fate =
   /** The server had not rotated: the next get asks it, for the first time or again. */
@@ -97,7 +97,8 @@ const killEverywhere = async (
   login: SharedLogin,
   prepare: () => Promise<void>,
 ): Promise<{ steps: Step[]; deaths: Death[] }> => {
-  const { steps } = await trace(login, prepare);
+  await prepare();
+  const steps = await traceGet(login);
   const deaths: Death[] = [];
   for (const step of steps.filter((_, index) => index % STRIDE === 0)) {
     let nth = step.nth;
@@ -113,16 +114,6 @@ const killEverywhere = async (
     }
   }
   return { steps, deaths };
-};
-
-/** One run to the end: the steps in the order in which they began. */
-const trace = async (login: SharedLogin, prepare: () => Promise<void>) => {
-  await prepare();
-  const { result, calls } = await runTraced(login, ['get', 'work']);
-  expect(result).toMatchObject({ code: 0, stderr: '' });
-  const steps = stepsAmong(login, calls);
-  const first = steps.findIndex(({ text }) => text.includes(login.home));
-  return { steps: steps.slice(first) };
 };
 
 interface Shot {
@@ -141,7 +132,10 @@ const killAt = async (
   target: Step,
   nth = target.nth,
 ): Promise<Shot> => {
-  const { result, calls } = await runTraced(login, ['get', 'work'], { ...target, nth });
+  const { result, calls } = await runTraced(login, ['get', 'work'], {
+    thread: target.thread,
+    injections: [{ name: target.name, effect: 'signal=KILL', when: `${nth}` }],
+  });
   const made = stepsAmong(login, calls);
   const seenAt = made.find((step) => isSame(step, target))?.nth ?? null;
   const printed = result.stdout;
@@ -161,14 +155,11 @@ const killAt = async (
   return { killedAt: `a wake-up after ${before?.what ?? 'none'}`, step, seenAt, printed };
 };
 
-const isSame = (one: Step, other: Step): boolean =>
-  one.thread === other.thread && one.what === other.what && one.occurrence === other.occurrence;
-
 /** What the store, the server and the next processes say after a death. */
 const examine = async (login: SharedLogin, { step, killedAt, printed }: Shot): Promise<Death> => {
   const { server, home } = login;
   const at = `killed at ${killedAt}`;
-  const record = parseRecord(readFileSync(login.recordPath('work'), 'utf8'));
+  const record = storedRecord(login);
   expect(record, at).toMatchObject({ kind: 'record', complete: true });
   const status = await login.run(['status', '--json']);
   expect(status, at).toMatchObject({ code: 0, stderr: '' });
@@ -228,73 +219,6 @@ const examineFiles = async (
   expect(entries(), at).toEqual(['work.json']);
   expect(server.reuseDetections, at).toBe(0);
   return true;
-};
-
-/** A new home with a login whose access token has expired. */
-const takeOver = async ({ home, server }: SharedLogin): Promise<void> => {
-  rmSync(home, { recursive: true, force: true });
-  await importTokens(loginStore('work', { TOKENCTL_HOME: home }), {
-    ...server.grant({ lifetime: 0 }),
-    token_endpoint: server.tokenEndpoint,
-    client_id: server.clientId,
-  });
-  server.clearLog();
-};
-
-const generationOf = (parsed: ParsedRecord): number | null =>
-  parsed.kind === 'record' ? parsed.record.generation : null;
-
-/** Complete next records that a dead holder left. */
-const savedBeside = (home: string): string[] =>
-  filesBelow(home).flatMap(({ path, text }) => {
-    const parsed = path.endsWith('/next.json') ? parseRecord(withoutRemainder(text)) : null;
-    const complete = parsed?.kind === 'record' && parsed.complete;
-    return complete && parsed.record.generation === 2 ? [path] : [];
-  });
-
-const filesBelow = (directory: string): { path: string; text: string }[] =>
-  readdirSync(directory, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .map((path) => ({ path: relative(directory, path), text: readFileSync(path, 'utf8') }));
-
-const isLive = async ({ server }: SharedLogin, token: string): Promise<boolean> => {
-  const answer = await fetch(server.resource, { headers: { authorization: `Bearer ${token}` } });
-  await answer.body?.cancel();
-  return answer.status === 200;
-};
-
-const LEASE = /[1-9]\d*\.[\w-]+\.[0-9a-f]{12}\.[0-9-]+\.[0-9a-f]{16}/g;
-
-/** The calls that touch the store, the token endpoint or the output. Waiting (epoll) changes nothing. */
-const stepsAmong = ({ home }: SharedLogin, calls: readonly Call[]): Step[] => {
-  const occurrences = new Map<string, number>();
-  return calls.flatMap((call) => {
-    const subject = subjectOf(call, home);
-    if (subject === null) {
-      return [];
-    }
-    const what = `${call.name} ${subject}`;
-    const key = `${call.thread} ${what}`;
-    const occurrence = (occurrences.get(key) ?? 0) + 1;
-    occurrences.set(key, occurrence);
-    return [{ ...call, what, occurrence }];
-  });
-};
-
-const subjectOf = ({ name, text }: Call, home: string): string | null => {
-  if (name.startsWith('epoll')) {
-    return null;
-  }
-  const paths = text.match(/(?<=["<])\/[^">]*/g)?.filter((path) => path.startsWith(home)) ?? [];
-  if (paths.length > 0) {
-    const names = paths.map((path) => relative(home, path).replace(LEASE, 'LEASE') || '.');
-    return [...new Set(names)].join(' → ');
-  }
-  if (/<TCP:|AF_INET/.test(text)) {
-    return 'token endpoint';
-  }
-  return /^writev?\(1</.test(text) ? 'stdout' : name === 'exit_group' ? 'end' : null;
 };
 
 const report = (
