@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+
 /**
  * What went wrong, as a stable code. `cli/exit-codes.ts` maps each to its exit code.
  *
@@ -47,7 +49,14 @@ export class TokenctlError extends Error {
 /** The `code` of a Node.js system error (`ENOENT`, `ECONNREFUSED` …), or undefined. */
 export const errnoOf = (error: unknown): string | undefined => {
   const code = (error as { code?: unknown } | null | undefined)?.code;
-  return typeof code === 'string' ? code : undefined;
+  return typeof code === 'string' ? (nameUnknown(code) ?? code) : undefined;
+};
+
+/** libuv does not know EDQUOT and ESTALE, of all errors: what a home with a quota or on NFS says. */
+const nameUnknown = (code: string): string | undefined => {
+  const [, errno] = /^Unknown system error -(\d+)$/.exec(code) ?? [];
+  const known = Object.entries(constants.errno).find(([, number]) => String(number) === errno);
+  return errno === undefined ? undefined : (known?.[0] ?? `errno ${errno}`);
 };
 
 /**

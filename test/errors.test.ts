@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { abbreviated, errnoOf, printable, TokenctlError } from '../src/errors.ts';
@@ -76,6 +77,12 @@ describe('a TokenctlError', () => {
 describe('errnoOf', () => {
   it('gives the code of a system error', () => {
     expect(errnoOf(Object.assign(new Error('no'), { code: 'ENOENT' }))).toBe('ENOENT');
+  });
+
+  it('names what Node.js has no name for, as a home with a quota', () => {
+    const { EDQUOT } = constants.errno;
+    expect(errnoOf({ code: `Unknown system error -${EDQUOT}` })).toBe('EDQUOT');
+    expect(errnoOf({ code: 'Unknown system error -9999' })).toBe('errno 9999');
   });
 
   it.each([null, undefined, 'ENOENT', 7, {}, { code: 7 }, new Error('no')])(
