@@ -1,5 +1,15 @@
 import { constants } from 'node:fs';
-import { mkdir, open, readdir, rename, rmdir, stat, unlink, utimes } from 'node:fs/promises';
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rmdir,
+  stat,
+  unlink,
+  utimes,
+} from 'node:fs/promises';
 
 /**
  * The few file-system operations that leases and the file store are made of, each as small as
@@ -56,12 +66,12 @@ export const nodeFileSystem: FileSystem = {
 async function createFile(path: string, text: string, durable: boolean): Promise<void> {
   const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, PRIVATE_FILE);
   try {
-    await file.writeFile(text);
+    await writeAll(file, Buffer.from(text));
     if (durable) {
       await file.sync();
     }
   } finally {
-    await file.close();
+    await close(file);
   }
 }
 
@@ -69,13 +79,11 @@ async function overwrite(path: string, text: string): Promise<void> {
   const file = await open(path, O_WRONLY | O_NOFOLLOW);
   try {
     const bytes = Buffer.from(text);
-    for (let written = 0; written < bytes.length; ) {
-      written += (await file.write(bytes, written, bytes.length - written, written)).bytesWritten;
-    }
+    await writeAll(file, bytes);
     await file.truncate(bytes.length);
     await file.sync();
   } finally {
-    await file.close();
+    await close(file);
   }
 }
 
@@ -88,7 +96,7 @@ async function readText(path: string, maxBytes: number): Promise<string> {
     }
     return await file.readFile('utf8');
   } finally {
-    await file.close();
+    await close(file);
   }
 }
 
@@ -101,6 +109,26 @@ async function syncDirectory(path: string): Promise<void> {
   try {
     await directory.sync();
   } finally {
-    await directory.close();
+    await close(directory);
   }
+}
+
+/** FileHandle.writeFile would try for ever where nothing can be written. */
+async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
+  for (let written = 0; written < bytes.length; ) {
+    const rest = bytes.length - written;
+    const { bytesWritten } = await file.write(bytes, written, rest, written);
+    if (bytesWritten === 0) {
+      throw Object.assign(new Error('nothing could be written'), { code: 'EIO' });
+    }
+    written += bytesWritten;
+  }
+}
+
+/**
+ * What matters has been synced or read by then: an error of close(2) changes nothing about it, and
+ * must not hide one that does.
+ */
+async function close(file: FileHandle): Promise<void> {
+  await file.close().catch(() => {});
 }
