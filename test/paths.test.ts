@@ -20,6 +20,7 @@ describe('TOKENCTL_HOME', () => {
     expect(findPaths({ TOKENCTL_HOME: '/home/user/logins' })).toEqual({
       credentials: '/home/user/logins/credentials',
       audit: '/home/user/logins/audit.jsonl',
+      seen: '/home/user/logins/seen',
     });
   });
 
@@ -57,6 +58,7 @@ describe('without TOKENCTL_HOME', () => {
     expect(findPaths({})).toEqual({
       credentials: '/data/tokenctl/credentials',
       audit: '/state/tokenctl/audit.jsonl',
+      seen: '/state/tokenctl/seen',
     });
   });
 

@@ -126,7 +126,7 @@ it('requireRecord refuses in one line that holds no secret, and has no cause', (
 /** Whatever could be read can be judged, shown, renewed, and saved so that it can be read again. */
 function expectUsable(record: Credential): void {
   const ask = { asked: START, force: false, noRefresh: false, minTtlMs: 1, rejected: null };
-  decide(record, ask, { now: START, renewable: true, foreign: false });
+  decide(record, ask, { now: START, renewable: true, foreign: null });
   const expiresAt = expiresAtMs(record);
   if (expiresAt !== null) {
     new Date(expiresAt).toISOString();

@@ -47,6 +47,9 @@ export const failureOf = (error: unknown): Failure => {
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
   return {
     code: errnoOf(first) ?? 'network_error',
-    message: printable(first instanceof Error ? first.message : 'unknown error'),
+    message: printable(first instanceof Error ? first.message.replace(LOCAL, '') : 'unknown error'),
   };
 };
+
+/** What Node.js says of the local address where there is none yet. */
+const LOCAL = / - Local \(undefined:undefined\)$/;

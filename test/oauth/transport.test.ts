@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { failureOf } from '../../src/oauth/route.ts';
 import { firstLine } from '../support/lock-processes.ts';
 import { httpServer, rawServer, send } from './servers.ts';
 
@@ -134,6 +135,16 @@ describe('post, when the connection is never made', () => {
     const headers = { accept: 'a\nb' };
     expect(await send(server.url, { headers })).toMatchObject({ kind: 'not-sent' });
     expect(server.received).toEqual([]);
+  });
+});
+
+describe('failureOf', () => {
+  it('says nothing of a local address that there is not', () => {
+    const error = Object.assign(
+      new Error('connect EMFILE 127.0.0.1:443 - Local (undefined:undefined)'),
+      { code: 'EMFILE' },
+    );
+    expect(failureOf(error)).toEqual({ code: 'EMFILE', message: 'connect EMFILE 127.0.0.1:443' });
   });
 });
 
