@@ -4,6 +4,7 @@ import { open, readdir, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { attempt } from '../lock/directory.ts';
+import { nodeFileSystem } from '../platform/fs.ts';
 import { MAX_RECORD_BYTES } from '../record-format.ts';
 
 /**
@@ -25,7 +26,7 @@ export interface Lifeboat {
   readonly text: string;
 }
 
-const { O_CREAT, O_EXCL, O_RDONLY, O_WRONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
 const OTHERS = 0o077;
 
 export const fileLifeboats = (env: NodeJS.ProcessEnv): Lifeboats => {
@@ -63,7 +64,8 @@ const launchIn = async (
 ): Promise<string | null> => {
   for (const directory of directories) {
     const path = join(directory, `${prefixOf(recordPath)}${randomBytes(8).toString('hex')}`);
-    if ((await attempt(() => write(path, text, durable))) === 'done') {
+    const { create, createDurable } = nodeFileSystem;
+    if ((await attempt(() => (durable ? createDurable : create)(path, text))) === 'done') {
       return path;
     }
     await attempt(() => unlink(path));
@@ -93,18 +95,6 @@ const directoriesOf = ({ XDG_RUNTIME_DIR }: NodeJS.ProcessEnv): string[] => {
 
 const prefixOf = (recordPath: string): string =>
   `tokenctl-lifeboat-${createHash('sha256').update(recordPath).digest('hex').slice(0, 16)}-`;
-
-const write = async (path: string, text: string, durable: boolean): Promise<void> => {
-  const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-  try {
-    await file.writeFile(text);
-    if (durable) {
-      await file.sync();
-    }
-  } finally {
-    await file.close();
-  }
-};
 
 /** In a directory that all may write to, only what is ours and ours alone. */
 const readOwn = async (path: string): Promise<string | null> => {

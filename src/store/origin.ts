@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import { open, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Credential, Origin } from '../credential.ts';
+import { nodeFileSystem } from '../platform/fs.ts';
 import { machineId } from '../platform/machine.ts';
 import { parseRecord } from '../record-parser.ts';
 import { readCredentialFile } from './location.ts';
@@ -50,7 +51,7 @@ export const originOf = async (recordPath: string, preparedPath: string): Promis
 /** Beside the records; not hidden from `cp` and backup rules that skip what begins with a dot. */
 const ANCHOR = 'tokenctl-anchor';
 const MAX_ANCHOR_BYTES = 4096;
-const { O_CREAT, O_EXCL, O_RDONLY, O_WRONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
 
 interface Anchor {
   readonly id: string;
@@ -84,15 +85,11 @@ const readAnchor = async (directory: string): Promise<Anchor | null> => {
  */
 const dropAnchor = async (directory: string, preparedPath: string): Promise<string> => {
   const id = randomBytes(16).toString('hex');
-  const file = await open(preparedPath, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-  try {
-    const { ino } = await file.stat({ bigint: true });
-    const about = 'Makes a copy of this directory recognisable: tokenctl adopt --help';
-    await file.writeFile(`${JSON.stringify({ about, id, inode: String(ino) })}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await nodeFileSystem.create(preparedPath, '');
+  const { ino } = await stat(preparedPath, { bigint: true });
+  const about = 'Makes a copy of this directory recognisable: tokenctl adopt --help';
+  const text = JSON.stringify({ about, id, inode: String(ino) });
+  await nodeFileSystem.overwrite(preparedPath, `${text}\n`);
   await rename(preparedPath, join(directory, ANCHOR));
   return id;
 };

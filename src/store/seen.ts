@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Credential } from '../credential.ts';
 import { attempt } from '../lock/directory.ts';
+import { nodeFileSystem } from '../platform/fs.ts';
 
 /**
  * The highest generation of each grant that this machine has seen, kept apart from the records: a
@@ -31,16 +32,15 @@ export const fileSeen = (directory: string): Seen => {
     },
     note: async (record) => {
       const path = pathOf(record);
-      const prepared = `${path}.${randomBytes(6).toString('hex')}`;
-      const written = await attempt(async () => {
+      // One name for all, so that what a process leaves behind that dies here is found by the next.
+      const prepared = `${path}.new`;
+      await attempt(async () => {
         await mkdir(directory, { recursive: true, mode: 0o700 });
+        await attempt(() => unlink(prepared));
         // Not fsynced: what a power failure takes back is never too high, only too low.
-        await writeFile(prepared, `${record.generation}\n`, { mode: 0o600, flag: 'wx' });
+        await nodeFileSystem.create(prepared, `${record.generation}\n`);
         await rename(prepared, path);
       });
-      if (written !== 'done') {
-        await attempt(() => unlink(prepared));
-      }
     },
     forget: async (record) => {
       await attempt(() => unlink(pathOf(record)));
