@@ -21,7 +21,7 @@ export const inherit = async (
   held: HeldFile,
   own: ReadonlySet<LeaseName>,
 ): Promise<Inheritance & { kept: readonly Remains[] }> => {
-  const found = (await held.acquired.lease.remains()).filter(({ name }) => !own.has(name));
+  const found = (await remainsOf(held)).filter(({ name }) => !own.has(name));
   const before = await readParsed(held);
   const beside = await Promise.all(found.map((remains) => completeNext(held.place, remains)));
   const boats = (await held.lifeboats.find(held.recordPath)).flatMap(({ path, text }) =>
@@ -58,6 +58,19 @@ export const inherit = async (
     lastSentMs: Number.isFinite(lastSentMs) ? lastSentMs : null,
     kept,
   };
+};
+
+/** Without knowing whether the refresh token has gone out already, it must not go out. */
+const remainsOf = async ({ acquired, login }: HeldFile): Promise<Remains[]> => {
+  try {
+    return await acquired.lease.remains();
+  } catch (error) {
+    throw new TokenctlError(
+      'refused',
+      `cannot list what is beside the credential (${errnoOf(error) ?? 'unknown error'})`,
+      { login, hint: 'its directory must be readable', cause: error },
+    );
+  }
 };
 
 /** With the record goes what dead holders left of it, for that may hold tokens as well. */

@@ -37,8 +37,11 @@ export const readCredentialFile = async (
       warnings.push(await tighten('the credential file', '0600', () => file.chmod(0o600)));
     }
     return { text: await file.readFile('utf8'), warnings };
+  } catch (error) {
+    throw error instanceof TokenctlError ? error : unreadable(error, login);
   } finally {
-    await file.close();
+    // It has been read: that it cannot be closed changes nothing.
+    await file.close().catch(() => {});
   }
 };
 
