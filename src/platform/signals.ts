@@ -18,13 +18,20 @@ export interface SignalHold {
 /** A re-raised signal is delivered within one turn of the event loop; this is far beyond. */
 const DELIVERY_MS = 1_000;
 
+/** What this process holds at the moment, for one login or several. */
+const holding = new Set<(signal: NodeJS.Signals) => void>();
+
 /**
  * Listeners of the program itself hear of a held signal at once, as always, and decide alone: then
- * nothing is repeated.
+ * nothing is repeated. Of several holds the last one to be released lets the signals through.
  */
 export const createSignalHold = (): SignalHold => {
   const received = new Set<NodeJS.Signals>();
   let awaken = () => {};
+  const receive = (signal: NodeJS.Signals) => {
+    received.add(signal);
+    awaken();
+  };
   let held: { signal: NodeJS.Signals; listener: () => void }[] = [];
   return {
     hold: () => {
@@ -33,15 +40,11 @@ export const createSignalHold = (): SignalHold => {
       }
       held = HELD.map((signal) => {
         const decidesAlone = ownListeners(signal) > 0;
-        const listener = () => {
-          if (!decidesAlone) {
-            received.add(signal);
-            awaken();
-          }
-        };
+        const listener = () => decidesAlone || receive(signal);
         process.on(signal, listener);
         return { signal, listener };
       });
+      holding.add(receive);
     },
     interrupted: (ms) =>
       new Promise((resolve) => {
@@ -64,13 +67,19 @@ export const createSignalHold = (): SignalHold => {
         process.removeListener(signal, listener);
       }
       held = [];
+      holding.delete(receive);
       const raised = [...received];
       received.clear();
+      const [other] = holding;
       for (const signal of raised) {
-        // With no listener left SIGTSTP stops the process and the others end it, with the right status.
-        process.kill(process.pid, signal);
+        if (other !== undefined) {
+          other(signal);
+        } else {
+          // With no listener left SIGTSTP stops the process and the others end it, with the right status.
+          process.kill(process.pid, signal);
+        }
       }
-      if (raised.some((signal) => signal !== 'SIGTSTP')) {
+      if (other === undefined && raised.some((signal) => signal !== 'SIGTSTP')) {
         await sleep(DELIVERY_MS);
       }
     },
@@ -81,16 +90,17 @@ export const createSignalHold = (): SignalHold => {
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /**
- * Listeners other than those of signal-exit (versions 3 and 4: below proper-lockfile, execa and many
- * others), which only clean up and pass the signal on when no one else listens.
+ * Listeners other than ours and those of signal-exit (versions 3 and 4: below proper-lockfile, execa
+ * and many others), which only clean up and pass the signal on when no one else listens.
  */
 const ownListeners = (signal: NodeJS.Signals): number => {
   const version3 = (process as { __signal_exit_emitter__?: Counter }).__signal_exit_emitter__;
   const version4 = (globalThis as Record<symbol, unknown>)[Symbol.for('signal-exit emitter')];
-  const passingOn = [version3, version4 as Counter | undefined]
+  // It listens to what ends a process, and SIGTSTP does not.
+  const passingOn = (signal === 'SIGTSTP' ? [] : [version3, version4 as Counter | undefined])
     .map((emitter) => emitter?.count ?? 0)
     .reduce((sum, count) => sum + count, 0);
-  return process.listenerCount(signal) - passingOn;
+  return process.listenerCount(signal) - passingOn - holding.size;
 };
 
 interface Counter {

@@ -22,6 +22,8 @@ export interface RunOptions {
 const BIN = resolve(import.meta.dirname, '../../bin/tokenctl.js');
 /** Another Node.js to run the command with, so that one suite covers every supported version. */
 const NODE = process.env.TOKENCTL_TEST_NODE ?? process.execPath;
+/** The command as a shell starts it. */
+export const TOKENCTL: readonly string[] = [NODE, BIN];
 
 /** A home of its own for one test, removed afterwards. */
 export const createHome = () => {
@@ -52,6 +54,8 @@ export const startTokenctl = (args: readonly string[], { input = '', env = {} }:
     input,
     reject: false,
     stripFinalNewline: false,
+    // On a busy machine a signal may take seconds to have its effect; another one would hide it.
+    forceKillAfterDelay: false,
   });
   const result = child.then(
     ({ exitCode, signal, stdout, stderr }): Result => ({
