@@ -2,6 +2,7 @@ import lockfile from 'proper-lockfile';
 import { errnoOf } from '../errors.ts';
 import type { FileSystem } from '../platform/fs.ts';
 import { removeLeaseSync } from '../platform/remove-sync.ts';
+import { createSignalHold } from '../platform/signals.ts';
 import { type Acquisition, tryAcquire } from './acquire.ts';
 import type { Lease } from './lease.ts';
 import type { LeaseName } from './lease-name.ts';
@@ -36,20 +37,22 @@ export const tryAcquireKept = async (
   let compromised = false;
   let release: () => Promise<void>;
   try {
-    release = await lockfile.lock(`${place.lockPath}/${name}`, {
-      lockfilePath: place.lockPath,
-      // Its table of locks is keyed by this path: each lease needs one of its own, as it is.
-      realpath: false,
-      fs: carrier.adapter,
-      // Never stale by its rule, so it never removes anything; the judge decides.
-      stale: Number.POSITIVE_INFINITY,
-      update: HEARTBEAT_MS,
-      retries: 0,
-      // The default throws from a timer. The gate and the fence do the real work.
-      onCompromised: () => {
-        compromised = true;
-      },
-    });
+    release = await uninterrupted(() =>
+      lockfile.lock(`${place.lockPath}/${name}`, {
+        lockfilePath: place.lockPath,
+        // Its table of locks is keyed by this path: each lease needs one of its own, as it is.
+        realpath: false,
+        fs: carrier.adapter,
+        // Never stale by its rule, so it never removes anything; the judge decides.
+        stale: Number.POSITIVE_INFINITY,
+        update: HEARTBEAT_MS,
+        retries: 0,
+        // The default throws from a timer. The gate and the fence do the real work.
+        onCompromised: () => {
+          compromised = true;
+        },
+      }),
+    );
   } catch (error) {
     if (carrier.acquisition !== null && carrier.acquisition.kind !== 'held') {
       return carrier.acquisition;
@@ -75,7 +78,7 @@ export const tryAcquireKept = async (
     carrier.end = how;
     await carrier.settled();
     // Already released (compromised): the lease may still be there under its name.
-    await release().catch(how);
+    await uninterrupted(() => release().catch(how));
   };
   return {
     ...held,
@@ -83,6 +86,17 @@ export const tryAcquireKept = async (
     release: () => end(() => held.lease.release()),
     leaveBehind: () => end(() => held.lease.leaveBehind()),
   };
+};
+
+/** For the moments in which proper-lockfile does not know the lease, and could not remove it at exit. */
+const uninterrupted = async <T>(action: () => Promise<T>): Promise<T> => {
+  const signals = createSignalHold();
+  signals.hold();
+  try {
+    return await action();
+  } finally {
+    await signals.release();
+  }
 };
 
 type Callback<T = void> = (error: Error | null, value?: T) => void;
