@@ -28,7 +28,7 @@ export const tryAcquire = async (
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const entries = await entriesOf(fs, lockPath);
       if (entries === 'not-a-directory') {
-        return { kind: 'obstructed', what: 'it is not a directory' };
+        return { kind: 'obstructed', what: 'it is not a directory of ours' };
       }
       if (entries.length > 0) {
         const holder = holderAmong(entries);
@@ -66,7 +66,7 @@ export const tryAcquire = async (
       if (renamed === 'ENOENT') {
         isPrepared = false;
       } else if (renamed === 'ENOTDIR') {
-        return { kind: 'obstructed', what: 'it is not a directory' };
+        return { kind: 'obstructed', what: 'it is not a directory of ours' };
       } else if (!OCCUPIED.has(renamed)) {
         throw cannot('create the lock', renamed);
       } else {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { errnoOf } from '../errors.ts';
 import type { FileSystem } from '../platform/fs.ts';
 
-/** The names in a directory; none if it is not there. */
+/** The names in a directory of ours; none if it is not there. */
 export const entriesOf = async (
   fs: FileSystem,
   path: string,

@@ -21,7 +21,7 @@ export const findRemains = async (place: LockPlace): Promise<Remains[]> => {
   const { fs, lockPath } = place;
   const prefix = `${basename(lockPath)}.`;
   const found: Remains[] = [];
-  for (const entry of await fs.readdir(dirname(lockPath))) {
+  for (const entry of await fs.list(dirname(lockPath))) {
     const [, name, kind] = /^(.*)\.(dead|new)$/.exec(entry.slice(prefix.length)) ?? [];
     if (!entry.startsWith(prefix) || name === undefined || parseLeaseName(name) === null) {
       continue;

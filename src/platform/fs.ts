@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import {
   type FileHandle,
+  lstat,
   mkdir,
   open,
   readdir,
@@ -22,7 +23,13 @@ export interface FileSystem {
   /** Creates one directory, 0700. */
   mkdir(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
+  /**
+   * The names in a directory of ours. ENOTDIR for anything else in its place: what is removed or adopted
+   * by these names must not be what a link leads to, or what another user put there.
+   */
   readdir(path: string): Promise<string[]>;
+  /** The names in a directory, whoever else may use it. */
+  list(path: string): Promise<string[]>;
   rmdir(path: string): Promise<void>;
   unlink(path: string): Promise<void>;
   /** Creates a file, 0600, with this text; EEXIST if there is one. Not durable. */
@@ -51,7 +58,8 @@ export const nodeFileSystem: FileSystem = {
     await mkdir(path, { mode: PRIVATE_DIRECTORY });
   },
   rename,
-  readdir,
+  readdir: readOwnDirectory,
+  list: (path) => readdir(path),
   rmdir,
   unlink,
   create: (path, text) => createFile(path, text, false),
@@ -62,6 +70,15 @@ export const nodeFileSystem: FileSystem = {
   setMtime: (path, mtimeMs) => utimes(path, mtimeMs / 1000, mtimeMs / 1000),
   syncDirectory,
 };
+
+async function readOwnDirectory(path: string): Promise<string[]> {
+  const stats = await lstat(path);
+  const foreign = process.geteuid !== undefined && stats.uid !== process.geteuid();
+  if (!stats.isDirectory() || foreign) {
+    throw Object.assign(new Error('not a directory of ours'), { code: 'ENOTDIR' });
+  }
+  return readdir(path);
+}
 
 async function createFile(path: string, text: string, durable: boolean): Promise<void> {
   const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, PRIVATE_FILE);

@@ -1,16 +1,17 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { tryAcquire } from '../../src/lock/acquire.ts';
 import { createJudge } from '../../src/lock/judge.ts';
 import type { Lease } from '../../src/lock/lease.ts';
 import { newLeaseName } from '../../src/lock/lease-name.ts';
 import type { LockPlace } from '../../src/lock/place.ts';
-import { removeRemains } from '../../src/lock/remains.ts';
+import { type Remains, removeRemains } from '../../src/lock/remains.ts';
 import { nodeFileSystem } from '../../src/platform/fs.ts';
 import { currentProcess } from '../../src/platform/process-identity.ts';
 import { deadOwner, foreignOwner, layLease } from '../support/lock-processes.ts';
+import { need } from '../support/need.ts';
 
 let directory: string;
 let place: LockPlace;
@@ -55,6 +56,73 @@ describe('what a dead holder left', () => {
     await tryAcquire(other, newLeaseName(currentProcess()), '');
     const lease = await hold();
     expect(await lease.remains()).toEqual([]);
+  });
+});
+
+describe('what only looks like that', () => {
+  const plant = async (make: (path: string) => Promise<void>, kind: string): Promise<string> => {
+    const path = join(directory, `x.lock.${newLeaseName(deadOwner())}.${kind}`);
+    await make(path);
+    return path;
+  };
+  const precious = async (): Promise<string> => {
+    const elsewhere = await mkdtemp(join(tmpdir(), 'tokenctl-precious-'));
+    onTestFinished(() => rm(elsewhere, { recursive: true, force: true }));
+    await mkdir(join(elsewhere, 'deep'));
+    await writeFile(join(elsewhere, 'deep', 'file'), 'precious');
+    await writeFile(join(elsewhere, 'next.json'), '{}');
+    return elsewhere;
+  };
+
+  it.each(['dead', 'new'])(
+    'is a link: what it leads to is not ours to sweep (%s)',
+    async (kind) => {
+      const elsewhere = await precious();
+      await plant((path) => symlink(elsewhere, path), kind);
+      const lease = await hold();
+      for (const remains of await lease.remains()) {
+        expect(remains).toMatchObject({ nextPath: null, spent: [] });
+        await removeRemains(place, remains);
+      }
+      expect(await readFile(join(elsewhere, 'deep', 'file'), 'utf8')).toBe('precious');
+    },
+  );
+
+  it("is a link in a dead holder's lock: it goes, what it leads to stays", async () => {
+    const elsewhere = await precious();
+    const name = await layLease(place.lockPath, deadOwner());
+    await symlink(elsewhere, join(place.lockPath, name, 'more'));
+    const [remains] = await (await hold()).remains();
+    await removeRemains(place, remains as Remains);
+    expect(await readdir(directory)).toEqual(['x.lock']);
+    expect(await readFile(join(elsewhere, 'deep', 'file'), 'utf8')).toBe('precious');
+  });
+
+  it("is another user's: nothing in it is believed, adopted or removed", async (context) => {
+    need(context, process.geteuid?.() === 0, 'root');
+    const path = await plant(async (made) => {
+      await mkdir(made);
+      await writeFile(join(made, 'next.json'), '{}');
+      await writeFile(join(made, 'spent-1-1'), '');
+      await chown(made, 12_345, 12_345);
+    }, 'dead');
+    const [remains] = await (await hold()).remains();
+    expect(remains).toMatchObject({ nextPath: null, spent: [] });
+    await removeRemains(place, remains as Remains);
+    expect((await readdir(path)).sort()).toEqual(['next.json', 'spent-1-1']);
+  });
+
+  it('is a lock that is a link, or that another user made: refused', async (context) => {
+    const elsewhere = await precious();
+    const acquire = () => tryAcquire(place, newLeaseName(currentProcess()), '');
+    const refused = { kind: 'obstructed', what: 'it is not a directory of ours' };
+    await symlink(elsewhere, place.lockPath);
+    expect(await acquire()).toEqual(refused);
+    await rm(place.lockPath);
+    need(context, process.geteuid?.() === 0, 'root');
+    await mkdir(place.lockPath, { mode: 0o777 });
+    await chown(place.lockPath, 12_345, 12_345);
+    expect(await acquire()).toEqual(refused);
   });
 });
 

@@ -16,13 +16,16 @@ export const memoryFileSystem = (perform: Perform): FileSystem => {
       await perform({ op: 'put', file: file as string, text, close: true });
     }
   };
+  const list = async (path: string) => [...((await perform({ op: 'readdir', path })) as string[])];
   const nothing = async (step: Step): Promise<void> => {
     await perform(step);
   };
   return {
     mkdir: (path) => nothing({ op: 'mkdir', path }),
     rename: (from, to) => nothing({ op: 'rename', from, to }),
-    readdir: async (path) => [...((await perform({ op: 'readdir', path })) as string[])],
+    // All is ours here, and there are no links.
+    readdir: list,
+    list,
     rmdir: (path) => nothing({ op: 'rmdir', path }),
     unlink: (path) => nothing({ op: 'unlink', path }),
     create,
