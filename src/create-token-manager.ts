@@ -9,6 +9,7 @@ import { createSignalHold } from './platform/signals.ts';
 import type { RefreshFunction, RefreshLimits } from './refresh-outcome.ts';
 import { Secret, shortFingerprint } from './secret.ts';
 import type { Store } from './store/store.ts';
+import type { Request } from './story.ts';
 import { type Token, tokenOf } from './token.ts';
 import { getToken } from './token-manager.ts';
 import type { Trace } from './trace.ts';
@@ -121,7 +122,10 @@ export const createTokenManager = (options: TokenManagerOptions): TokenManager =
         (current) => current ?? emptyRecord(clock()),
       );
     }
-    const token = await getToken(story, request);
+    const token = await getToken(story, request).catch(async (error) => {
+      await mend(store, request, error);
+      return getToken(story, request);
+    });
     trace?.('token', {
       expires_at: token.expiresAt?.toISOString() ?? null,
       refreshed: token.refreshed,
@@ -219,6 +223,18 @@ const oauthRefresh = (trace: Trace | undefined): RefreshFunction =>
     },
     { own: false },
   );
+
+/** A damaged record may be mended by what a dead process completed: whoever holds the lease adopts it. */
+const mend = async (store: Store, { remainingMs }: Request, error: unknown): Promise<void> => {
+  const refused = error instanceof TokenctlError && error.code === 'refused';
+  const damaged = refused && (await store.read().catch(() => 'damaged')) === 'damaged';
+  if (!damaged) {
+    throw error;
+  }
+  await changeRecord(store, remainingMs(), () => null).catch(() => {
+    throw error;
+  });
+};
 
 const invalidate = async (
   store: Store,

@@ -20,10 +20,14 @@ export const entriesOf = async (
   }
 };
 
-/** Removes a directory of ours: lease directories are at most two deep and hold no links. */
+/** Removes a directory of ours: lease directories are at most two deep. Of a link, the link. */
 export const removeTree = async (fs: FileSystem, path: string): Promise<void> => {
   const entries = await entriesOf(fs, path).catch(() => []);
-  for (const entry of entries === 'not-a-directory' ? [] : entries) {
+  if (entries === 'not-a-directory') {
+    await attempt(() => fs.unlink(path));
+    return;
+  }
+  for (const entry of entries) {
     const child = join(path, entry);
     if ((await attempt(() => fs.unlink(child))) !== 'done') {
       await removeTree(fs, child);

@@ -125,21 +125,21 @@ const tryLease = async (
       case 'obstructed':
         throw new TokenctlError('refused', `the lock is unusable: ${acquired.what}`, {
           login,
-          hint: `look at '${lockPath}' and move it away`,
+          hint: `mv '${lockPath}' '${lockPath}.away'`,
         });
     }
   } catch (error) {
-    throw error instanceof TokenctlError ? error : cannotLock(error, login);
+    throw error instanceof TokenctlError ? error : cannotLock(error, login, path);
   }
 };
 
-const cannotLock = (error: unknown, login: string): TokenctlError =>
+const cannotLock = (error: unknown, login: string, path: string): TokenctlError =>
   new TokenctlError(
     'refused',
     `cannot lock the credential (${errnoOf(error) ?? 'unknown error'}); nothing was sent`,
     {
       login,
-      hint: 'its directory must be writable',
+      hint: `its directory must be writable: ls -ld '${join(path, '..')}'`,
       cause: error,
     },
   );

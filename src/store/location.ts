@@ -31,7 +31,7 @@ export const readCredentialFile = async (
   const { file, realPath } = opened;
   try {
     const stats = await file.stat();
-    requireSafeFile(stats, login);
+    requireSafeFile(stats, login, realPath);
     const warnings = await requireSafeDirectory(dirname(realPath), login);
     if (process.platform !== 'win32' && (stats.mode & OTHERS) !== 0) {
       warnings.push(await tighten('the credential file', '0600', () => file.chmod(0o600)));
@@ -91,7 +91,7 @@ const realOrFuturePath = async (path: string, login: string): Promise<string> =>
     return await realpath(path);
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT' || (await isLink(path))) {
-      throw unreadable(error, login);
+      throw unreadable(error, login, path);
     }
     return join(await realpath(dirname(path)), basename(path));
   }
@@ -104,25 +104,27 @@ const openResolved = async (
   try {
     return { file: await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), realPath: path };
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') {
+    // A directory that is a link to a disk which is not there is no reason to sign in again.
+    if (errnoOf(error) === 'ENOENT' && !(await isDangling(dirname(path)))) {
       return null;
     }
     // EMLINK: what FreeBSD says to O_NOFOLLOW.
     if (errnoOf(error) !== 'ELOOP' && errnoOf(error) !== 'EMLINK') {
-      throw unreadable(error, login);
+      throw unreadable(error, login, path);
     }
   }
   try {
     const realPath = await realpath(path);
     return { file: await open(realPath, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), realPath };
   } catch (error) {
-    throw unreadable(error, login);
+    throw unreadable(error, login, path);
   }
 };
 
-const requireSafeFile = (stats: Stats, login: string): void => {
+const requireSafeFile = (stats: Stats, login: string, path: string): void => {
+  const moveAway = `mv '${path}' '${path}.away'`;
   if (!stats.isFile()) {
-    throw refuse('the credential file is not a regular file', login, 'move it away');
+    throw refuse('the credential file is not a regular file', login, moveAway);
   }
   if (isForeign(stats)) {
     throw refuse(
@@ -135,7 +137,7 @@ const requireSafeFile = (stats: Stats, login: string): void => {
     throw refuse(
       `the credential file is too large (${stats.size} bytes)`,
       login,
-      'move it away and sign in again',
+      `${moveAway}, and sign in again: tokenctl import ${login}`,
     );
   }
 };
@@ -194,12 +196,16 @@ const lstatOrNull = async (path: string): Promise<Stats | null> => {
   }
 };
 
-const unreadable = (error: unknown, login: string): TokenctlError => {
+const isDangling = async (path: string): Promise<boolean> =>
+  (await isLink(path)) && (await realpath(path).catch(() => null)) === null;
+
+const unreadable = (error: unknown, login: string, path: string): TokenctlError => {
   const code = errnoOf(error) ?? 'unknown error';
-  const why = code === 'ELOOP' || code === 'ENOENT' ? 'it is a link that leads nowhere' : `${code}`;
+  const leadsNowhere = code === 'ELOOP' || code === 'ENOENT';
+  const why = leadsNowhere ? 'it, or its directory, is a link that leads nowhere' : code;
   return new TokenctlError('refused', `the credential file cannot be read (${why})`, {
     login,
-    hint: 'tokenctl needs to own it and the directory it is in',
+    hint: `it and the directories above it must be there and yours: ls -ld '${dirname(path)}' '${path}'`,
     cause: error,
   });
 };
