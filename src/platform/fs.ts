@@ -87,9 +87,12 @@ async function createFile(path: string, text: string, durable: boolean): Promise
     if (durable) {
       await file.sync();
     }
-  } finally {
+  } catch (error) {
     await close(file);
+    throw error;
   }
+  // What has not been synced may fail as late as this, on a network file system.
+  await (durable ? close(file) : file.close());
 }
 
 async function overwrite(path: string, text: string): Promise<void> {
@@ -143,8 +146,8 @@ async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
 }
 
 /**
- * What matters has been synced or read by then: an error of close(2) changes nothing about it, and
- * must not hide one that does.
+ * What has been synced or read stays so: an error of close(2) changes nothing about it, and must not
+ * hide one that does.
  */
 async function close(file: FileHandle): Promise<void> {
   await file.close().catch(() => {});
