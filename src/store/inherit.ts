@@ -23,17 +23,23 @@ export const inherit = async (
 ): Promise<Inheritance & { kept: readonly Remains[] }> => {
   const found = (await remainsOf(held)).filter(({ name }) => !own.has(name));
   const before = await readParsed(held);
-  const beside = await Promise.all(found.map((remains) => completeNext(held.place, remains)));
-  const boats = (await held.lifeboats.find(held.recordPath)).flatMap(({ path, text }) =>
-    completeOf(path, text, true),
+  const beside = (await Promise.all(found.map((each) => nextOf(held.place, each)))).flat();
+  const afloat = await held.lifeboats.find(held.recordPath);
+  const boats = afloat.flatMap((each) => completeOf(each, true));
+  const adopted = await adopt(
+    held,
+    [...beside.flatMap((each) => completeOf(each, false)), ...boats],
+    before,
   );
-  const adopted = await adopt(held, [...beside.flat(), ...boats], before);
   const current = adopted ?? (before?.kind === 'record' ? before.record : null);
   if (current === null && before !== null) {
     // Unreadable, and nothing mends it: what is left may matter to whoever does.
     return { adopted, inFlight: null, lostSends: 0, lastSentMs: null, kept: [] };
   }
   const unanswered = found.filter((remains) => sentUnanswered(remains, current));
+  if (adopted === null && (unanswered.length > 0 || current?.lifeboat != null)) {
+    requireNoDoubt([...beside, ...afloat], held.login);
+  }
   for (const remains of found.filter((remains) => !unanswered.includes(remains))) {
     await removeRemains(held.place, remains);
   }
@@ -58,6 +64,18 @@ export const inherit = async (
     lastSentMs: Number.isFinite(lastSentMs) ? lastSentMs : null,
     kept,
   };
+};
+
+/** Sent again, a refresh token whose successor is saved where it cannot be read just now would cost both. */
+const requireNoDoubt = (seen: readonly Sighting[], login: string): void => {
+  const unreadable = seen.find(({ text }) => text === null);
+  if (unreadable !== undefined) {
+    throw new TokenctlError(
+      'refused',
+      `a new token may be saved in '${unreadable.path}', which cannot be read`,
+      { login, hint: 'make it readable; or remove it, and the old refresh token is tried again' },
+    );
+  }
 };
 
 /** Without knowing whether the refresh token has gone out already, it must not go out. */
@@ -85,13 +103,21 @@ export const forgetRemains = async (
     return;
   }
   await seen.forget(forgotten);
-  for (const { path, text } of await lifeboats.find(recordPath)) {
-    const [boat] = completeOf(path, text, true);
-    if (boat?.parsed.record.recordId === forgotten.recordId) {
+  for (const { path, parsed } of (await lifeboats.find(recordPath)).flatMap((each) =>
+    completeOf(each, true),
+  )) {
+    if (parsed.record.recordId === forgotten.recordId) {
       await lifeboats.sink(path);
     }
   }
 };
+
+/** Where a next record may be. */
+interface Sighting {
+  readonly path: string;
+  /** null: it cannot be read now. */
+  readonly text: string | null;
+}
 
 /** A complete next record, wherever it lies. */
 interface Found {
@@ -174,20 +200,24 @@ const sentUnanswered = ({ spent, name }: Remains, current: Credential | null): b
   current.lastAttempt?.lease !== name &&
   spent.some(({ generation }) => generation === current.generation);
 
-const completeOf = (path: string, all: string, adrift: boolean): Found[] => {
-  const text = withoutRemainder(all);
+const completeOf = ({ path, text: all }: Sighting, adrift: boolean): Found[] => {
+  const text = withoutRemainder(all ?? '');
   const parsed = parseRecord(text);
   return parsed.kind === 'record' && parsed.complete
     ? [{ path, parsed, text, adrift, remainder: text !== all }]
     : [];
 };
 
-const completeNext = async ({ fs }: LockPlace, { nextPath }: Remains): Promise<Found[]> => {
-  try {
-    return nextPath === null
-      ? []
-      : completeOf(nextPath, await fs.readText(nextPath, MAX_RECORD_BYTES), false);
-  } catch {
+const nextOf = async ({ fs }: LockPlace, { nextPath }: Remains): Promise<Sighting[]> => {
+  if (nextPath === null) {
     return [];
+  }
+  try {
+    return [{ path: nextPath, text: await fs.readText(nextPath, MAX_RECORD_BYTES) }];
+  } catch (error) {
+    // Gone, or nothing that a holder leaves: not a regular file, or one of no sensible size.
+    return ['ENOENT', 'EINVAL', 'ELOOP'].includes(errnoOf(error) ?? '')
+      ? []
+      : [{ path: nextPath, text: null }];
   }
 };

@@ -3,6 +3,7 @@ import { constants, type Stats } from 'node:fs';
 import { open, readdir, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { errnoOf } from '../errors.ts';
 import { attempt } from '../lock/directory.ts';
 import { nodeFileSystem } from '../platform/fs.ts';
 import { MAX_RECORD_BYTES } from '../record-format.ts';
@@ -23,7 +24,8 @@ export interface Lifeboats {
 
 export interface Lifeboat {
   readonly path: string;
-  readonly text: string;
+  /** null: it may be one, or hold one, but cannot be read now. */
+  readonly text: string | null;
 }
 
 const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
@@ -40,11 +42,16 @@ export const fileLifeboats = (env: NodeJS.ProcessEnv): Lifeboats => {
       const prefix = prefixOf(recordPath);
       const found: Lifeboat[] = [];
       for (const directory of directories) {
-        for (const entry of await readdir(directory).catch(() => [])) {
+        const entries = await unlessAbsent(readdir(directory), []);
+        if (entries === 'unreadable') {
+          found.push({ path: directory, text: null });
+          continue;
+        }
+        for (const entry of entries.filter((each) => each.startsWith(prefix))) {
           const path = join(directory, entry);
-          const text = entry.startsWith(prefix) ? await readOwn(path) : null;
+          const text = await unlessAbsent(readOwn(path), null);
           if (text !== null) {
-            found.push({ path, text });
+            found.push({ path, text: text === 'unreadable' ? null : text });
           }
         }
       }
@@ -96,20 +103,28 @@ const directoriesOf = ({ XDG_RUNTIME_DIR }: NodeJS.ProcessEnv): string[] => {
 const prefixOf = (recordPath: string): string =>
   `tokenctl-lifeboat-${createHash('sha256').update(recordPath).digest('hex').slice(0, 16)}-`;
 
+/** What is not there, or is somebody else's, is none of ours. Of anything else we do not know. */
+const unlessAbsent = async <T>(reading: Promise<T>, absent: T): Promise<T | 'unreadable'> => {
+  try {
+    return await reading;
+  } catch (error) {
+    return ABSENT.has(errnoOf(error) ?? '') ? absent : 'unreadable';
+  }
+};
+
+/** ELOOP and ENXIO: a link, a socket. EMLINK: what FreeBSD says of a link. */
+const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'EMLINK', 'ENXIO']);
+
 /** In a directory that all may write to, only what is ours and ours alone. */
 const readOwn = async (path: string): Promise<string | null> => {
+  const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
-    const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    try {
-      const stats = await file.stat();
-      return isOursAlone(stats) && stats.size <= MAX_RECORD_BYTES
-        ? await file.readFile('utf8')
-        : null;
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return null;
+    const stats = await file.stat();
+    return isOursAlone(stats) && stats.size <= MAX_RECORD_BYTES
+      ? await file.readFile('utf8')
+      : null;
+  } finally {
+    await file.close().catch(() => {});
   }
 };
 

@@ -800,6 +800,21 @@ describe('what a dead holder left', () => {
     });
   });
 
+  it('stays, and keeps the old refresh token from being sent, while it cannot be read', async () => {
+    put(path, RECORD);
+    leaveDead(credentials, { next: textOf(NEXT, RECORD), spent: ['1-1'] });
+    const readText = async () => {
+      throw Object.assign(new Error('no'), { code: 'EMFILE' });
+    };
+    const lease = await holdWith({ ...nodeFileSystem, readText });
+    await expect(lease.inherit(new Set())).rejects.toMatchObject({
+      code: 'refused',
+      message: expect.stringContaining('next.json'),
+    });
+    await lease.release();
+    expect(await inherit()).toMatchObject({ adopted: { generation: 2 }, lostSends: 0 });
+  });
+
   it('is swept up if it can no longer matter', async () => {
     leaveDead(credentials, {});
     leaveDead(credentials, { next: 'rubbish' });
