@@ -1,5 +1,5 @@
 import type { Credential } from './credential.ts';
-import { type Decision, decide, tooShort } from './decide.ts';
+import { type Decision, decide, type Refresh, tooShort } from './decide.ts';
 import { TokenctlError } from './errors.ts';
 import { createJudge } from './lock/judge.ts';
 import type { LeaseName } from './lock/lease-name.ts';
@@ -176,12 +176,28 @@ const consider = async (
     });
   const decision = decideIf(null);
   // Only what is about to be spent needs to be ours.
-  const foreign = decision.kind === 'refresh' ? await store.whyForeign(record) : null;
+  const foreign = decision.kind === 'refresh' ? await whyNotOurs(store, record, decision) : null;
   return {
     record,
     warnings: stored.warnings,
     decision: foreign === null ? decision : decideIf(foreign),
   };
+};
+
+/** Where that cannot be told, a token that works is not withheld; one that does not is not renewed. */
+const whyNotOurs = async (
+  store: Store,
+  record: Credential,
+  { onFailure }: Refresh,
+): Promise<string | null> => {
+  try {
+    return await store.whyForeign(record);
+  } catch (error) {
+    if (onFailure === 'serve' && isRefusal(error)) {
+      return error.message;
+    }
+    throw error;
+  }
 };
 
 /** By OAuth: what a refresh needs is stored. */

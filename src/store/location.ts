@@ -147,7 +147,9 @@ const requireSafeDirectory = async (directory: string, login: string): Promise<s
   if (process.platform === 'win32') {
     return [];
   }
-  const stats = await stat(directory);
+  const stats = await stat(directory).catch((error: unknown) => {
+    throw unreadable(error, login);
+  });
   if ((stats.mode & WORLD_WRITABLE) !== 0 && (stats.mode & STICKY) === 0) {
     throw refuse(`anybody can write to ${directory}`, login, `chmod 700 '${directory}'`);
   }
