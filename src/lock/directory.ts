@@ -20,12 +20,11 @@ export const entriesOf = async (
   }
 };
 
-/** Removes a directory of ours: lease directories are at most two deep. Of a link, the link. */
-export const removeTree = async (fs: FileSystem, path: string): Promise<void> => {
+/** Removes a directory of ours: lease directories are at most two deep. Of a link, the link. Gives `done`, or why not. */
+export const removeTree = async (fs: FileSystem, path: string): Promise<string> => {
   const entries = await entriesOf(fs, path).catch(() => []);
   if (entries === 'not-a-directory') {
-    await attempt(() => fs.unlink(path));
-    return;
+    return attempt(() => fs.unlink(path));
   }
   for (const entry of entries) {
     const child = join(path, entry);
@@ -33,7 +32,7 @@ export const removeTree = async (fs: FileSystem, path: string): Promise<void> =>
       await removeTree(fs, child);
     }
   }
-  await attempt(() => fs.rmdir(path));
+  return attempt(() => fs.rmdir(path));
 };
 
 /** `done`, or the error's code: for steps where somebody else may have been first. */

@@ -25,6 +25,14 @@ export const GATED_SILENCE_MS = 15 * 60_000;
  */
 const LONGEST_LOOK_MS = 1_000;
 
+/** Leases that this process has done with and could not take away: a disk that failed, and may work again. */
+const abandoned = new Set<LeaseName>();
+
+/** From here on this process does not wait for itself. To others it lives, until it dies or comes again. */
+export const abandon = (name: LeaseName): void => {
+  abandoned.add(name);
+};
+
 /**
  * Judges by what the system says of the process. One that cannot be seen from here (another
  * host, another container) is judged by silence alone, observed on this process's own monotonic
@@ -59,6 +67,9 @@ export const createJudge = (
 };
 
 const livenessByName = (name: LeaseName): 'alive' | 'dead' | 'unknown' => {
+  if (abandoned.has(name)) {
+    return 'dead';
+  }
   const owner = parseLeaseName(name);
   const self = currentProcess();
   if (owner === null || owner.machineHash !== hashMachine(self.machine)) {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { errnoOf } from '../errors.ts';
 import type { FileSystem } from '../platform/fs.ts';
 import { attempt, removeTree } from './directory.ts';
+import { abandon } from './judge.ts';
 import type { LeaseName } from './lease-name.ts';
 import { CONCLUDED, type LockPlace, NEXT, OWNER } from './place.ts';
 import { findRemains, type Remains } from './remains.ts';
@@ -128,15 +129,21 @@ export class Lease {
   /** Gives the lock up, by name: a successor's lease is out of reach. */
   async release(): Promise<void> {
     const { fs, lockPath } = this.#place;
-    await removeTree(fs, this.#path);
+    this.#end(await removeTree(fs, this.#path));
     await attempt(() => fs.rmdir(lockPath));
   }
 
   /** Moves the lease aside as if we had died, next record and all: the next holder adopts it. */
   async leaveBehind(): Promise<void> {
     const { fs, lockPath } = this.#place;
-    await attempt(() => fs.rename(this.#path, `${lockPath}.${this.name}.dead`));
+    this.#end(await attempt(() => fs.rename(this.#path, `${lockPath}.${this.name}.dead`)));
     await attempt(() => fs.rmdir(lockPath));
+  }
+
+  #end(taken: string): void {
+    if (taken !== 'done' && taken !== 'ENOENT') {
+      abandon(this.name);
+    }
   }
 
   async #step(run: (fs: FileSystem) => Promise<void>): Promise<LeaseStep> {

@@ -14,8 +14,9 @@ export interface Remains {
   readonly owner: 'alive' | 'dead';
 }
 
-export const removeRemains = ({ fs }: LockPlace, { path }: Remains): Promise<void> =>
-  removeTree(fs, path);
+export const removeRemains = async ({ fs }: LockPlace, { path }: Remains): Promise<void> => {
+  await removeTree(fs, path);
+};
 
 export const findRemains = async (place: LockPlace): Promise<Remains[]> => {
   const { fs, lockPath } = place;

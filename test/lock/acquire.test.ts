@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Acquisition, tryAcquire } from '../../src/lock/acquire.ts';
 import { createJudge } from '../../src/lock/judge.ts';
+import { Lease } from '../../src/lock/lease.ts';
 import { type LeaseName, newLeaseName } from '../../src/lock/lease-name.ts';
 import type { LockPlace } from '../../src/lock/place.ts';
 import { type FileSystem, nodeFileSystem } from '../../src/platform/fs.ts';
@@ -84,6 +85,21 @@ describe('a lock that is held', () => {
     expect(all.filter(({ kind }) => kind === 'busy')).toHaveLength(19);
     expect((await inDirectory()).filter((name) => name.endsWith('.new'))).toEqual([]);
   });
+
+  it.each(['release', 'leaveBehind'] as const)(
+    'does not keep its holder out for good when it could not be given up (%s)',
+    async (how) => {
+      const broken = async () => {
+        throw systemError('EIO');
+      };
+      const fs = { ...nodeFileSystem, rename: broken, unlink: broken, rmdir: broken };
+      const { lease } = await hold();
+      await new Lease({ ...place, fs }, lease.name)[how]();
+      expect(await inLock()).toEqual([lease.name]);
+      const next = await hold();
+      expect(next.evicted).toEqual([lease.name]);
+    },
+  );
 
   it('is not released by a holder that lost it, but stays with its successor', async () => {
     const first = await hold();

@@ -16,7 +16,9 @@ export const FLAWED: Readonly<
   },
   'release by the shared path': {
     ...REAL,
-    release: (_, { fs, lockPath }) => removeTree(fs, lockPath),
+    release: async (_, { fs, lockPath }) => {
+      await removeTree(fs, lockPath);
+    },
   },
   'ungated recommit': { ...REAL, recommit: 'ungated' },
 };
