@@ -26,7 +26,7 @@ export const get = async (name: string, options: GetArguments): Promise<void> =>
   if (options.idToken && options.refresh && mayRenewIdToken(token)) {
     token = await manager.getValidToken({ ...request, force: true });
   }
-  await print(`${format(token, options)}\n`);
+  await print(`${format(token, options)}\n`, name);
   reportWarnings(name, token.warnings);
   if (!token.saved) {
     process.exitCode = reportError(

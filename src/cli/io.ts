@@ -1,9 +1,13 @@
-import { TokenctlError } from '../errors.ts';
-import { EXIT_SIGPIPE, EXIT_UNFORESEEN } from './exit-codes.ts';
+import { errnoOf, TokenctlError } from '../errors.ts';
+import { EXIT_SIGPIPE } from './exit-codes.ts';
+
+/** The login that the last thing printed is about. */
+let subject: string | undefined;
 
 /** Writes the answer to stdout and waits until it is out. */
-export const print = (text: string): Promise<void> =>
+export const print = (text: string, login?: string): Promise<void> =>
   new Promise((resolve) => {
+    subject = login;
     process.stdout.write(text, (error) => {
       if (error == null) {
         resolve();
@@ -12,19 +16,32 @@ export const print = (text: string): Promise<void> =>
     });
   });
 
+/** Waits until all is out. Asks for nothing to be written where nothing is waiting: that can fail too. */
+export const flush = (): Promise<void> =>
+  process.stdout.writableLength === 0 ? Promise.resolve() : print('', subject);
+
 /** Writes to stderr: talk, never the answer. */
 export const say = (text: string): void => {
   process.stderr.write(text);
 };
 
-/** A reader that went away (`tokenctl … | head -1`) is not a fault to report. */
-export const endQuietlyOnBrokenPipe = (): void => {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') {
-      process.exit(EXIT_SIGPIPE);
-    }
-    say(`tokenctl: stdout cannot be written to (${error.code})\n`);
-    process.exit(EXIT_UNFORESEEN);
+/**
+ * Ends the process when stdout breaks. A reader that went away (`tokenctl … | head -1`) is not a
+ * fault to report; of any other, `report` gives the exit code.
+ */
+export const endWithStdout = (report: (error: TokenctlError) => number): void => {
+  process.stdout.on('error', (error) => {
+    const code = errnoOf(error);
+    process.exit(
+      code === 'EPIPE'
+        ? EXIT_SIGPIPE
+        : report(
+            new TokenctlError('refused', `stdout cannot be written to (${code})`, {
+              login: subject,
+              hint: 'run it again with an output that can be written to',
+            }),
+          ),
+    );
   });
   process.stderr.on('error', () => {});
 };

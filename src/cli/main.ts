@@ -1,18 +1,18 @@
 import { isDebugMode } from './debug-mode.ts';
 import { get } from './get.ts';
 import { parseGetArguments } from './get-options.ts';
-import { endQuietlyOnBrokenPipe, print } from './io.ts';
+import { endWithStdout, flush } from './io.ts';
 import { reportError, reportUncaught } from './report.ts';
 
 const main = async (args: readonly string[]): Promise<void> => {
-  endQuietlyOnBrokenPipe();
+  endWithStdout((error) => reportError(error, args.includes('--json')));
   reportUncaught(args.includes('--json'));
   try {
     await run(args);
   } catch (error) {
     process.exitCode = reportError(error, args.includes('--json'));
   }
-  await print('');
+  await flush();
   // All is said and written. A name that is still being looked up for a connection nobody waits for
   // any more cannot be cancelled, and would keep the process alive for half a minute.
   process.exit();
