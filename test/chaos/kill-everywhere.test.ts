@@ -132,11 +132,12 @@ const killAt = async (
   target: Step,
   nth = target.nth,
 ): Promise<Shot> => {
-  const { result, calls } = await runTraced(login, ['get', 'work'], {
+  const traced = await runTraced(login, ['get', 'work'], {
     thread: target.thread,
     injections: [{ name: target.name, effect: 'signal=KILL', when: `${nth}` }],
   });
-  const made = stepsAmong(login, calls);
+  const { result, calls } = traced;
+  const made = stepsAmong(login, traced);
   const seenAt = made.find((step) => isSame(step, target))?.nth ?? null;
   const printed = result.stdout;
   if (result.signal !== 'SIGKILL') {

@@ -1,20 +1,31 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { changeRecord } from '../../src/change-record.ts';
 import { importTokens } from '../../src/import-tokens.ts';
 import { type ParsedRecord, parseRecord, withoutRemainder } from '../../src/record-parser.ts';
 import { loginStore } from '../../src/store/file.ts';
+import type { Store } from '../../src/store/store.ts';
 import type { SharedLogin } from './login.ts';
 
 /** A new home with a login whose access token has expired: its record is of generation 1. */
-export const takeOver = async ({ home, server }: SharedLogin): Promise<void> => {
+export const takeOver = async (login: SharedLogin, lifetime = 0): Promise<void> => {
+  const { home, server } = login;
   rmSync(home, { recursive: true, force: true });
-  await importTokens(loginStore('work', { TOKENCTL_HOME: home }), {
-    ...server.grant({ lifetime: 0 }),
+  await importTokens(storeOf(login), {
+    ...server.grant({ lifetime }),
     token_endpoint: server.tokenEndpoint,
     client_id: server.clientId,
   });
   server.clearLog();
 };
+
+/** The same, and the access token is due for renewal, but works for an hour yet. */
+export const takeOverDue = async (login: SharedLogin): Promise<void> => {
+  await takeOver(login, 3_600);
+  await changeRecord(storeOf(login), 1_000, (record) => record && { ...record, refreshAt: 1e-9 });
+};
+
+const storeOf = ({ home }: SharedLogin): Store => loginStore('work', { TOKENCTL_HOME: home });
 
 export const storedRecord = (login: SharedLogin): ParsedRecord =>
   parseRecord(readFileSync(login.recordPath('work'), 'utf8'));

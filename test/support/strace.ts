@@ -21,6 +21,7 @@ export interface Call {
 }
 
 export interface Traced {
+  readonly pid: number;
   readonly result: Result;
   readonly calls: readonly Call[];
   /** It did not end by itself in time. */
@@ -106,7 +107,7 @@ export const runTraced = async (
     const text = readFileSync(log, 'utf8');
     const calls =
       tampering === undefined ? parseAll(text, threads) : parseThread(text, tampering.thread);
-    return { result, calls, hung };
+    return { pid, result, calls, hung };
   } finally {
     clearTimeout(limit);
     running.child.kill('SIGKILL');
