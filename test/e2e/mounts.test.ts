@@ -1,29 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { createSharedLogin, type SharedLogin } from '../support/login.ts';
+import { createSharedLogin } from '../support/login.ts';
+import { canMount, EMPTY, FILL, mounted, onTmpfs, runtimeOf } from '../support/mounted.ts';
 import { need } from '../support/need.ts';
-
-const BIN = resolve(import.meta.dirname, '../../bin/tokenctl.js');
-
-/** Mounting takes a mount namespace of our own, and that takes root. */
-const canMount =
-  process.platform === 'linux' &&
-  process.geteuid?.() === 0 &&
-  spawnSync('unshare', ['-m', 'true']).status === 0;
-
-/** Runs a shell script in a mount namespace of its own, with $HOME_DIR, $RECORD and tokenctl as "$@". */
-const mounted = (login: SharedLogin, script: string) =>
-  execa('unshare', ['-m', 'sh', '-c', script, 'sh', process.execPath, BIN], {
-    env: {
-      TOKENCTL_HOME: login.home,
-      HOME_DIR: login.home,
-      RECORD: login.recordPath('work'),
-    },
-    reject: false,
-  });
 
 test('a credential file that is a mount of its own is found out before anything is spent', async (context) => {
   need(context, canMount, 'root and unshare(1)');
@@ -59,14 +40,83 @@ test('a full disk is found out before anything is spent', async (context) => {
   need(context, canMount, 'root and unshare(1)');
   const login = await createSharedLogin();
   await login.importGrant('work', 0);
-  const result = await mounted(
-    login,
-    // In its own place: elsewhere it would be a copy.
-    `cp -a "$HOME_DIR" "$HOME_DIR.saved" && mount -t tmpfs -o size=64k tmpfs "$HOME_DIR" &&
-     cp -a "$HOME_DIR.saved/." "$HOME_DIR" && chmod 700 "$HOME_DIR/credentials" &&
-     dd if=/dev/zero of="$HOME_DIR/rest" bs=1k 2>/dev/null; exec "$@" get work`,
-  );
+  const result = await mounted(login, `${onTmpfs('size=64k')} && ${FILL}; exec "$@" get work`);
   expect(result.exitCode).toBe(6);
   expect(result.stderr).toContain('ENOSPC');
   expect(login.server.tokenRequests).toBe(0);
+});
+
+test('a disk that becomes full while the request is out has room for the answer', async (context) => {
+  need(context, canMount, 'root and unshare(1)');
+  const login = await createSharedLogin();
+  await login.importGrant('work', 0);
+  const script = `${onTmpfs('size=256k')}; "$@" get work && echo then && "$@" get work`;
+  const { exitCode, stdout, stderr } = await mounted(login, script, FILL);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  const [first, , next] = stdout.split('\n');
+  expect(next).toBe(first);
+  expect(login.server.tokenRequests).toBe(1);
+});
+
+test('a token that is longer than the room reserved for it is kept where there is room', async (context) => {
+  need(context, canMount, 'root and unshare(1)');
+  const login = await createSharedLogin();
+  await login.importGrant('work', 0);
+  login.server.configure({ accessTokenBytes: 20_000 });
+  const script = `${onTmpfs('size=512k')}
+    "$@" get work; echo "exit $?"; ls "$XDG_RUNTIME_DIR" | wc -l
+    ${EMPTY}; "$@" get work; echo "exit $?"`;
+  const { stdout, stderr } = await mounted(login, script, FILL);
+  const [first, ...rest] = stdout.split('\n');
+  expect(first).toHaveLength(40_000);
+  expect(rest).toEqual(['exit 8', '1', first, 'exit 0']);
+  expect(stderr).toContain('ENOSPC');
+  expect(readdirSync(runtimeOf(login))).toEqual([]);
+  expect({ ...login.server }).toMatchObject({ tokenRequests: 1, reuseDetections: 0 });
+});
+
+test('what comes back to a store that has become read-only is kept elsewhere, and brought home', async (context) => {
+  need(context, canMount, 'root and unshare(1)');
+  const login = await createSharedLogin();
+  await login.importGrant('work', 0);
+  const readOnly = 'mount -o remount,ro,bind "$HOME_DIR"';
+  const script = 'mount --bind "$HOME_DIR" "$HOME_DIR" && exec "$@" get work';
+  const first = await mounted(login, script, readOnly);
+  expect(first.exitCode).toBe(8);
+  expect(first.stderr).toContain('EROFS');
+  const [lifeboat] = readdirSync(runtimeOf(login));
+  expect(first.stderr).toContain(lifeboat);
+  // Nothing could be said in the store: the lease that was left keeps the spent token from going out.
+  const env = { XDG_RUNTIME_DIR: runtimeOf(login) };
+  const next = await login.run(['get', 'work'], { env });
+  expect(next).toMatchObject({ code: 0, stdout: `${first.stdout}\n`, stderr: '' });
+  expect(readdirSync(runtimeOf(login))).toEqual([]);
+  expect((await login.run(['get', 'work', '--force'], { env })).code).toBe(0);
+  expect({ ...login.server }).toMatchObject({ tokenRequests: 2, reuseDetections: 0 });
+});
+
+test.each([
+  ['kilobytes', 'size', Array.from({ length: 14 }, (_, index) => `${8 + 4 * index}k`)],
+  ['files', 'nr_inodes', Array.from({ length: 14 }, (_, index) => `${7 + index}`)],
+])('with few %s left either nothing is spent, or all is saved', async (_what, limit, limits) => {
+  const outcomes = new Set<number | undefined>();
+  for (const most of limits) {
+    const login = await createSharedLogin();
+    await login.importGrant('work', 0);
+    const script = `${onTmpfs(`${limit}=${most}`)} || exit 99
+      "$@" get work; code=$?
+      mount -o remount,size=1m,nr_inodes=100 "$HOME_DIR"
+      "$@" get work || code=98
+      exit "$code"`;
+    const { exitCode, stderr } = await mounted(login, script);
+    if (exitCode === 99) {
+      // What is stored already does not fit.
+      continue;
+    }
+    outcomes.add(exitCode);
+    expect([0, 6], `${most}: ${stderr}`).toContain(exitCode);
+    expect(stderr === '' || stderr.includes('ENOSPC'), stderr).toBe(true);
+    expect({ ...login.server }, most).toMatchObject({ tokenRequests: 1, reuseDetections: 0 });
+  }
+  expect([...outcomes].sort()).toEqual([0, 6]);
 });
