@@ -38,7 +38,7 @@ export const readCredentialFile = async (
     }
     return { text: await file.readFile('utf8'), warnings };
   } catch (error) {
-    throw error instanceof TokenctlError ? error : unreadable(error, login);
+    throw error instanceof TokenctlError ? error : unreadable(error, login, realPath);
   } finally {
     // It has been read: that it cannot be closed changes nothing.
     await file.close().catch(() => {});
@@ -148,7 +148,7 @@ const requireSafeDirectory = async (directory: string, login: string): Promise<s
     return [];
   }
   const stats = await stat(directory).catch((error: unknown) => {
-    throw unreadable(error, login);
+    throw unreadable(error, login, directory);
   });
   if ((stats.mode & WORLD_WRITABLE) !== 0 && (stats.mode & STICKY) === 0) {
     throw refuse(`anybody can write to ${directory}`, login, `chmod 700 '${directory}'`);
