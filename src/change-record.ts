@@ -37,8 +37,12 @@ export const changeRecord = <Change extends Credential | null>(
  * @returns the record; null if it was at home already.
  * @throws {TokenctlError} `no_such_login`, `unavailable`, `refused`
  */
-export const claimRecord = (store: Store, timeoutMs: number): Promise<Credential | null> =>
-  underLease(store, timeoutMs, async (lease) => {
+export const claimRecord = async (store: Store, timeoutMs: number): Promise<Credential | null> => {
+  // No lock is made for a name that nothing is stored under: it may be a token, given by mistake.
+  if ((await store.read()) === null) {
+    throw noSuchLogin(store.login);
+  }
+  return underLease(store, timeoutMs, async (lease) => {
     await lease.inherit(new Set());
     const current = (await lease.read())?.record ?? null;
     if (current === null) {
@@ -54,6 +58,7 @@ export const claimRecord = (store: Store, timeoutMs: number): Promise<Credential
       (await lease.commit()) !== 'lost';
     return done ? { result: current } : 'lost';
   });
+};
 
 /** Forgets a record under its lock. Nothing of it is read: a damaged one must be removable too. */
 export const removeRecord = (store: Store, timeoutMs: number): Promise<void> =>

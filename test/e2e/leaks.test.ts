@@ -84,6 +84,14 @@ const damaged = async (stage: Stage): Promise<void> => {
   writeFileSync(stage.recordPath('work'), record.replace('"token_type":', '"token_type":7,"x":'));
 };
 
+/** The record says that it was written on another machine. */
+const copied = async (stage: Stage): Promise<void> => {
+  await stage.signIn(0);
+  const record = contentOf(stage.recordPath('work'));
+  const elsewhere = record.replace(/"directory":"[^"]*"/, '"directory":"/elsewhere"');
+  writeFileSync(stage.recordPath('work'), elsewhere.replace(/"anchor":"./, '"anchor":"-'));
+};
+
 const tokens = (stage: Stage, more: object = {}) =>
   JSON.stringify({
     ...stage.server.grant(),
@@ -373,6 +381,14 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
         await observed(stage, { what: '', args: ['get', 'work'], code: 0, signal: 'SIGKILL' });
       },
     },
+  ],
+  adopt: [
+    { what: 'a copy', args: ['work', '--timeout', '5s'], code: 0, before: copied },
+    { what: 'every copy', args: ['--all', '--json'], code: 0, before: copied },
+    { what: 'what is at home', args: ['work'], code: 0, before: signedIn() },
+    { what: 'a damaged one', args: ['work', '--json'], code: 6, before: damaged },
+    { what: 'no room for a lock', args: ['work'], code: 6, before: unlockable },
+    { what: 'a token for a name', args: [STRAY], code: 3 },
   ],
   // Its own tokens are gathered while it runs; see below.
   demo: [],
