@@ -78,7 +78,11 @@ export const examine = async (
   demand(printed === '' || (await isLive(login, printed)), 'the printed token is dead');
   demand(record.kind === 'record' && record.complete, 'the record is torn');
   demand(
-    code !== 0 || rotations === 0 || inPlace || /the next run puts it there/.test(stderr),
+    code !== 0 ||
+      answerLost ||
+      rotations === 0 ||
+      inPlace ||
+      /the next run puts it there/.test(stderr),
     'what is not in its place is not told of',
   );
   demand(

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { expect } from 'vitest';
-import { type Call, runTraced, type Traced, type TraceOptions } from './strace.ts';
+import { runTraced, type Traced, type TraceOptions } from './strace.ts';
+import type { Call } from './strace-log.ts';
 import type { Home } from './tokenctl.ts';
 
 /** A system call that touches the store, the token endpoint or the output. */
