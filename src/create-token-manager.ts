@@ -9,7 +9,6 @@ import { createSignalHold } from './platform/signals.ts';
 import type { RefreshFunction, RefreshLimits } from './refresh-outcome.ts';
 import { Secret, shortFingerprint } from './secret.ts';
 import type { Store } from './store/store.ts';
-import type { Request } from './story.ts';
 import { type Token, tokenOf } from './token.ts';
 import { getToken } from './token-manager.ts';
 import type { Trace } from './trace.ts';
@@ -123,7 +122,10 @@ export const createTokenManager = (options: TokenManagerOptions): TokenManager =
       );
     }
     const token = await getToken(story, request).catch(async (error) => {
-      await mend(store, request, error);
+      if (await isReadable(store)) {
+        throw error;
+      }
+      await mend(store, request.remainingMs(), error);
       return getToken(story, request);
     });
     trace?.('token', {
@@ -225,24 +227,26 @@ const oauthRefresh = (trace: Trace | undefined): RefreshFunction =>
   );
 
 /** A damaged record may be mended by what a dead process completed: whoever holds the lease adopts it. */
-const mend = async (store: Store, { remainingMs }: Request, error: unknown): Promise<void> => {
-  const refused = error instanceof TokenctlError && error.code === 'refused';
-  const damaged = refused && (await store.read().catch(() => 'damaged')) === 'damaged';
-  if (!damaged) {
-    throw error;
-  }
-  await changeRecord(store, remainingMs(), () => null).catch(() => {
+const mend = async (store: Store, timeoutMs: number, error: unknown): Promise<void> => {
+  await changeRecord(store, timeoutMs, () => null).catch(() => {
     throw error;
   });
 };
+
+const isReadable = (store: Store): Promise<boolean> =>
+  store.read().then(
+    () => true,
+    () => false,
+  );
 
 const invalidate = async (
   store: Store,
   rejected: Secret | null,
   timeoutMs: number,
 ): Promise<boolean> => {
-  // Not even a lock is made for a name that means nothing. A damaged record may be mended under it.
-  if ((await store.read().catch(() => undefined)) === null) {
+  const found = await store.read().catch((error) => mend(store, timeoutMs, error));
+  // Not even a lock is made for a name that means nothing.
+  if (found === null) {
     throw noSuchLogin(store.login);
   }
   const changed = await changeRecord(store, timeoutMs, (current) => {

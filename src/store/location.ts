@@ -31,7 +31,7 @@ export const readCredentialFile = async (
   const { file, realPath } = opened;
   try {
     const stats = await file.stat();
-    requireSafeFile(stats, login, realPath);
+    requireSafeFile(stats, login, path);
     const warnings = await requireSafeDirectory(dirname(realPath), login);
     if (process.platform !== 'win32' && (stats.mode & OTHERS) !== 0) {
       warnings.push(await tighten('the credential file', '0600', () => file.chmod(0o600)));
@@ -122,6 +122,7 @@ const openResolved = async (
 };
 
 const requireSafeFile = (stats: Stats, login: string, path: string): void => {
+  // Of a link, the link: what it leads to may be anything.
   const moveAway = `mv '${path}' '${path}.away'`;
   if (!stats.isFile()) {
     throw refuse('the credential file is not a regular file', login, moveAway);
