@@ -5,7 +5,7 @@ import type { Fault } from '../support/faults.ts';
 import { need } from '../support/need.ts';
 import { type Step, traceGet } from '../support/steps.ts';
 import { canTrace } from '../support/strace.ts';
-import { runWith, type Sweep, summaryOf, sweep } from '../support/sweep.ts';
+import { type Sweep, sufferOnce, summaryOf, sweep } from '../support/sweep.ts';
 
 /**
  * A `tokenctl get` in which a system call that touches the store, the token endpoint or the output
@@ -95,9 +95,9 @@ test.for([
           await takeOver(login);
           steps = await traceGet(login, { env: environmentOf(login) });
         }
-        await takeOver(login);
         const step = steps.findLast(({ what }) => call.test(what)) ?? expect.fail('no such step');
-        const { result } = await runWith({ step, extent, effect: 'error=EIO' }, login, steps);
+        const fault: Fault = { step, extent, effect: 'error=EIO' };
+        const result = await sufferOnce(fault, login, steps, () => takeOver(login));
         expect(result.code).toBe(code);
         login.server.clearLog();
         return result.stdout.trim();

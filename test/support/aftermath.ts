@@ -39,10 +39,10 @@ export interface Allowance {
   readonly settled: boolean;
 }
 
-/** Beyond any time-out of a request: what takes longer hangs. */
-export const HUNG_MS = 30_000;
+/** Far beyond any time-out of a request, on a slow machine too: what takes longer hangs. */
+export const HUNG_MS = 120_000;
 /** How long after a passing failure the next `get` may still say "not now". */
-const BACK_OFF_MS = 6_000;
+const BACK_OFF_MS = 20_000;
 
 /** Where a lifeboat goes; in the home only so that it is seen there. */
 export const environmentOf = ({ home }: Home): NodeJS.ProcessEnv => {

@@ -35,9 +35,13 @@ export const faultsAt = (step: Step): Fault[] => {
     const canLast = step.what.endsWith(' stdout') || !['read', 'close'].includes(name);
     return [...having('once', effects), ...having('every such call', canLast ? effects : [])];
   }
+  const once = having('once', effects);
+  if (FILES[name] === undefined || !files.some((each) => STORE.includes(each))) {
+    return once;
+  }
   const isChange = files.some((each) => CHANGED.includes(each));
   return [
-    ...having('once', effects),
+    ...once,
     ...having(
       'every such call',
       effects.filter((effect) => /EIO|retval=0/.test(effect)),
@@ -116,6 +120,14 @@ const CHANGES: Readonly<Partial<Record<Effect, readonly string[]>>> = {
   'error=EDQUOT': FULL,
 };
 
+/** Whether it came about where it should; elsewhere, calls were more or less than in the run without one. */
+export const isHit = ({ step }: Fault, made: readonly Step[]): boolean => {
+  const first = made.find(({ injected }) => injected);
+  return (
+    first?.what === step.what && (step.files.length === 0 || first.occurrence === step.occurrence)
+  );
+};
+
 /** How a fault is brought about, `steps` being those of a run without one. */
 export const tamperingFor = (
   { step, extent, effect }: Fault,
@@ -159,13 +171,17 @@ const namesOf = ({ step, extent, effect }: Fault): readonly string[] => {
 };
 
 const IN_LEASE = [
-  ...['', '/owner.json', '/next.json', '/next.json.probe', '/next.json.new', '/next.json.anchor'],
+  ...['', '/next.json', '/next.json.probe', '/next.json.new', '/next.json.anchor'],
   ...['/spent-1-1', '/spent-1-2', '/concluded'],
 ];
 
-/** Every path of the store at which a refresh may change something … */
+/**
+ * Every path of the store at which a refresh may change something; without the lease's heartbeat,
+ * which is touched the more often the slower the machine is …
+ */
 const CHANGED: readonly string[] = [
   ...['audit.jsonl', 'seen/GRANT.new', 'credentials/work.lock.LEASE.new'],
+  'credentials/work.lock.LEASE.new/LEASE/owner.json',
   ...['LEASE', 'DEAD'].flatMap((lease) =>
     IN_LEASE.flatMap((each) => [
       `credentials/work.lock/${lease}${each}`,

@@ -162,7 +162,7 @@ const isTraced = (pid: number, thread: number): boolean =>
   !/^TracerPid:\t0$/m.test(readFileSync(`/proc/${pid}/task/${thread}/status`, 'latin1'));
 
 const until = async (what: string, condition: () => boolean): Promise<void> => {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   while (!condition()) {
     if (performance.now() > deadline) {
       throw new Error(`waited in vain until ${what}`);

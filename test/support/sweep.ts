@@ -1,8 +1,9 @@
 import { type Aftermath, type Allowance, environmentOf, examine, HUNG_MS } from './aftermath.ts';
-import { describeFault, type Fault, faultsAt, tamperingFor } from './faults.ts';
+import { describeFault, type Fault, faultsAt, isHit, tamperingFor } from './faults.ts';
 import { createSharedLogin, type SharedLogin } from './login.ts';
 import { isSame, type Step, stepsAmong, traceGet } from './steps.ts';
 import { runTraced, type Traced } from './strace.ts';
+import type { Result } from './tokenctl.ts';
 
 /** A `get` that is run again and again, each time with another fault. */
 export interface Sweep {
@@ -29,7 +30,7 @@ export interface Swept {
 
 /** So many at once, each with a login and a server of its own. */
 const LANES = 2;
-/** The main thread's reads are of its wake-ups too, more or less often: so often a call is aimed at. */
+/** Reads are of the main thread's wake-ups too, more or less often: so often a call is aimed at. */
 const MAX_AIMS = 30;
 
 export const sweep = async (
@@ -48,21 +49,22 @@ export const sweep = async (
   const take = async (login: SharedLogin) => {
     for (let fault = queue.shift(); fault !== undefined; fault = queue.shift()) {
       let nth = fault.step.nth;
-      let hits = 0;
-      for (let aims = 0; aims < MAX_AIMS && hits === 0; aims += 1) {
+      let done = false;
+      for (let aims = 0; aims < MAX_AIMS && !done; aims += 1) {
         const saved = await prepare(login);
         const traced = await runWith(fault, login, steps, nth);
         runs += 1;
         const made = stepsAmong(login, traced);
-        hits = hitsOf(fault, made);
-        if (hits > 0) {
+        done = isHit(fault, made);
+        if (done) {
+          const hits = made.filter(({ injected }) => injected).length;
           const allowance = { ...allow(fault, steps), saved };
           suffered.push({ ...(await examine(login, traced, allowance)), fault, hits });
         }
         const { step } = fault;
         nth = made.find((one) => isSame(one, step))?.nth ?? nth;
       }
-      if (hits === 0) {
+      if (!done) {
         missed.push(fault);
       }
     }
@@ -76,7 +78,24 @@ export const stepsOf = async (login: SharedLogin, prepare: Sweep['prepare']): Pr
   return traceGet(login, { env: environmentOf(login) });
 };
 
-export const runWith = (
+/** Until the fault comes about where it should. */
+export const sufferOnce = async (
+  fault: Fault,
+  login: SharedLogin,
+  steps: readonly Step[],
+  prepare: () => Promise<void>,
+): Promise<Result> => {
+  for (let aims = 0; aims < MAX_AIMS; aims += 1) {
+    await prepare();
+    const traced = await runWith(fault, login, steps);
+    if (isHit(fault, stepsAmong(login, traced))) {
+      return traced.result;
+    }
+  }
+  throw new Error(`not reached: ${describeFault(fault)}`);
+};
+
+const runWith = (
   fault: Fault,
   login: SharedLogin,
   steps: readonly Step[],
@@ -86,12 +105,6 @@ export const runWith = (
     env: environmentOf(login),
     limitMs: HUNG_MS,
   });
-
-/** Where calls can only be counted, another one may have been hit. */
-const hitsOf = ({ step }: Fault, made: readonly Step[]): number => {
-  const hit = made.filter(({ injected }) => injected);
-  return step.files.length > 0 || hit[0]?.what === step.what ? hit.length : 0;
-};
 
 /** For people; and what must not be, one line each. */
 export const summaryOf = ({ what }: Sweep, swept: Swept): { text: string; wrong: string[] } => {
