@@ -62,7 +62,7 @@ const withShortfall = (
 ): Token => {
   const { refreshed, expiresAt } = token;
   const remaining = expiresAt === null ? null : expiresAt.getTime() - clock().epochMs;
-  const short = refreshed && remaining !== null && remaining < minTtlMs;
+  const short = refreshed && minTtlMs > 0 && remaining !== null && remaining < minTtlMs;
   return {
     ...token,
     warnings: [...warnings, ...token.warnings, ...(short ? [tooShort(remaining)] : [])],
