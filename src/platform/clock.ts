@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { uptime } from 'node:os';
 
 /**
@@ -29,7 +29,7 @@ export const monotonicMs = (): number => {
 };
 
 export const systemClock: Clock = () => {
-  const bootId = currentBootId();
+  const bootId = countsFromBoot() ? currentBootId() : null;
   return {
     epochMs: Date.now(),
     uptimeMs: bootId === null ? null : Math.round(uptime() * 1000),
@@ -88,6 +88,29 @@ const readBootId = (): string | null => {
     return /^[0-9a-f-]{36}$/.test(id) ? id : null;
   } catch {
     return null;
+  }
+};
+
+/** Its number is fixed (PROC_TIME_INIT_INO in linux/proc_ns.h). */
+const INITIAL_TIME_NAMESPACE = 'time:[4026531834]';
+
+let cachedCountsFromBoot: boolean | undefined;
+
+/**
+ * Whether the time since boot is that. In a container with a time of its own (time_namespaces(7)) it
+ * may count from anywhere, on a boot of the same name.
+ */
+const countsFromBoot = (): boolean => {
+  cachedCountsFromBoot ??= timeNamespace() === INITIAL_TIME_NAMESPACE;
+  return cachedCountsFromBoot;
+};
+
+const timeNamespace = (): string => {
+  try {
+    return readlinkSync('/proc/self/ns/time');
+  } catch {
+    // Linux before 5.6, which has but one.
+    return INITIAL_TIME_NAMESPACE;
   }
 };
 
