@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import { type Bench, ROOT } from '../bench.ts';
+import { type Case, type CaseKind, kindOf, NODE, prepareCases } from '../case.ts';
+import { createHome, type Home, requireLauncher } from '../homes.ts';
+import { measure } from '../measure.ts';
+import { NPM_PEERS, npmCommand, writeCredential } from '../peers/npm.ts';
+import { type Provider, startProvider } from '../provider.ts';
+import type { Timing } from '../results.ts';
+
+export const EXPIRED = 'expired get';
+/** Still fresh when it is printed, and expired when the next process has started. */
+export const LIFETIME_S = 0.03;
+const NEW_TOKEN = /^[0-9a-f]{40}\n$/;
+
+/** A refresh at a provider that answers at once: what is left is ours. */
+export const measureExpired = async (bench: Bench): Promise<Timing[]> => {
+  const provider = await startProvider(bench, { latencyMs: 0, lifetime: LIFETIME_S });
+  const kinds = [...expiredKinds(provider), ...NPM_PEERS.map((peer) => peerKind(provider, peer))];
+  const cases = await prepareCases(bench, [EXPIRED], [...kinds, kindOf(NODE)]);
+  return measure(bench, EXPIRED, await bareScript(bench, provider), cases);
+};
+
+/** Our command, which refreshes each time it is called. */
+export const expiredKinds = (provider: Provider): CaseKind[] => [
+  {
+    name: 'tokenctl get, expired',
+    by: 'tokenctl',
+    prepare: async (bench) => {
+      await requireLauncher();
+      const home = await homeAt(bench, provider);
+      return { command: home.launched('get', 'work'), expected: NEW_TOKEN };
+    },
+  },
+  {
+    name: 'node tokenctl.js get, expired',
+    by: 'tokenctl',
+    prepare: async (bench) => {
+      const home = await homeAt(bench, provider);
+      return { command: home.byNode('get', 'work'), expected: NEW_TOKEN };
+    },
+  },
+];
+
+const homeAt = async (bench: Bench, provider: Provider): Promise<Home> => {
+  const home = createHome(bench, 'disk');
+  await home.import('work', await provider.grant());
+  return home;
+};
+
+const peerKind = (provider: Provider, peer: (typeof NPM_PEERS)[number]): CaseKind => ({
+  name: `${peer} (npm), expired`,
+  by: 'peer',
+  prepare: async (bench) => {
+    const file = await credentialAt(bench, provider);
+    return { command: await npmCommand(bench, peer, file), expected: NEW_TOKEN };
+  },
+});
+
+const bareScript = async (bench: Bench, provider: Provider): Promise<Case> => {
+  const script = join(ROOT, 'bench', 'bare-refresh.cjs');
+  const argv = [process.execPath, script, await credentialAt(bench, provider)];
+  return { name: 'bare Node.js script', by: 'floor', command: { argv }, expected: NEW_TOKEN };
+};
+
+const credentialAt = async (bench: Bench, provider: Provider): Promise<string> => {
+  const file = join(bench.directory('disk'), 'credential.json');
+  await writeCredential(file, await provider.grant(), Date.now());
+  return file;
+};

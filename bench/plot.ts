@@ -1,0 +1,2 @@
+import type { Results } from './results.ts';
+export const drawPlot = (results: Results): string => `${results.at}`;

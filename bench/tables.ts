@@ -1,0 +1,111 @@
+import { BURST } from './groups/burst.ts';
+import { LIBRARY } from './groups/library.ts';
+import { MEMORY } from './groups/memory.ts';
+import type { Burst, Results, Timing } from './results.ts';
+import type { Spread } from './statistics.ts';
+import { rowOf, type Target, targetsOf } from './targets.ts';
+
+export interface Table {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** One table for each group that was measured. */
+export const tablesOf = (results: Results): Table[] => {
+  const targets = targetsOf(results);
+  const groups = [...new Set(results.timings.map(({ group }) => group))];
+  const tables = [
+    ...groups.map((group) => timingTable(group, results.timings, targets)),
+    burstTable(results.bursts, targets),
+    libraryTable(results, targets),
+    memoryTable(results),
+  ];
+  return tables.filter(({ rows }) => rows.length > 0);
+};
+
+const timingTable = (group: string, all: readonly Timing[], targets: readonly Target[]): Table => {
+  const timings = all.filter((timing) => timing.group === group);
+  const [base = ''] = timings.map((timing) => timing.base);
+  const sameBase = timings.every((timing) => timing.base === base);
+  return {
+    title: group,
+    columns: ['', 'wall', 'middle half', 'CPU', sameBase ? `× ${base}` : '× base', ''],
+    rows: timings.map((timing) => [
+      timing.name,
+      ms(timing.wallMs.median),
+      range(timing.wallMs),
+      ms(timing.cpuMs),
+      timing.ratio.median.toFixed(2),
+      remarks(group, timing.name, targets, [
+        ...(timing.failures > 0 ? [`${timing.failures} of ${timing.runs} FAILED`] : []),
+        ...(timing.note === null ? [] : [timing.note]),
+      ]),
+    ]),
+  };
+};
+
+const burstTable = (bursts: readonly Burst[], targets: readonly Target[]): Table => ({
+  title: `${BURST}: processes at once on one expired token`,
+  columns: ['', 'wall', 'CPU', '× node -e 0', 'requests', 'served', ''],
+  rows: bursts.map((burst) => [
+    rowOf(burst),
+    ms(burst.wallMs.median),
+    ms(burst.cpuMs),
+    burst.cpuMs === null || burst.nodeCpuMs === null
+      ? '-'
+      : (burst.cpuMs / burst.nodeCpuMs).toFixed(1),
+    String(burst.requests),
+    String(burst.served),
+    remarks(BURST, rowOf(burst), targets, burst.said === null ? [] : [`said: ${burst.said}`]),
+  ]),
+});
+
+const libraryTable = ({ library }: Results, targets: readonly Target[]): Table => ({
+  title: `${LIBRARY}: getValidToken of a fresh token in one process`,
+  columns: ['', 'calls a second', 'sees a change after', 'memory', ''],
+  rows:
+    library === null
+      ? []
+      : [
+          [
+            'getValidToken',
+            Math.round(library.callsPerSecond.median).toLocaleString('en'),
+            ms(library.noticedMs),
+            `${library.residentMb.toFixed(1)} MB`,
+            remarks(LIBRARY, 'getValidToken', targets),
+          ],
+        ],
+});
+
+const memoryTable = ({ memory }: Results): Table => ({
+  title: `${MEMORY}: most that one run has resident, and its daemons all the time`,
+  columns: ['', 'run', 'daemons'],
+  rows: memory.map(({ name, peakMb, daemonMb }) => [
+    name,
+    `${peakMb.toFixed(1)} MB`,
+    daemonMb === null ? '-' : `${daemonMb.toFixed(1)} MB`,
+  ]),
+});
+
+const remarks = (
+  group: string,
+  name: string,
+  targets: readonly Target[],
+  notes: readonly string[] = [],
+): string =>
+  [
+    ...targets
+      .filter((target) => target.group === group && target.name === name)
+      .map(({ text, met }) => `target ${text}: ${met ? 'ok' : 'MISSED'}`),
+    ...notes,
+  ].join('; ');
+
+const ms = (value: number | null): string => {
+  if (value === null) {
+    return '-';
+  }
+  return value < 100 ? `${value.toPrecision(3)} ms` : `${Math.round(value)} ms`;
+};
+
+const range = ({ low, high }: Spread): string => `${low.toPrecision(3)}–${high.toPrecision(3)}`;
