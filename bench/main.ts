@@ -6,7 +6,7 @@ import { createBench, FULL, QUICK, ROOT } from './bench.ts';
 import { measureAll } from './measure-all.ts';
 import { drawPlot } from './plot.ts';
 import { renderMarkdown, renderText } from './render.ts';
-import type { Machine, Results } from './results.ts';
+import { choose, type Machine, type Results } from './results.ts';
 
 const HELP = `npm run bench -- [--quick] [--only PATTERN] [--json FILE] [--plot FILE] [--markdown]
 
@@ -35,9 +35,10 @@ const main = async (): Promise<void> => {
     console.log(HELP);
     return;
   }
+  const only = new RegExp(values.only);
   const results: Results =
     values.from === undefined
-      ? await measureNow(values.quick, new RegExp(values.only))
+      ? await measureNow(values.quick, only)
       : JSON.parse(await readFile(values.from, 'utf8'));
   if (values.from === undefined) {
     await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`);
@@ -45,7 +46,8 @@ const main = async (): Promise<void> => {
   if (values.plot !== undefined) {
     await writeFile(values.plot, drawPlot(results));
   }
-  console.log(values.markdown ? renderMarkdown(results) : renderText(results));
+  const chosen = choose(results, (group, name) => only.test(`${group}: ${name}`));
+  console.log(values.markdown ? renderMarkdown(chosen) : renderText(chosen));
 };
 
 const measureNow = async (quick: boolean, only: RegExp): Promise<Results> => {

@@ -3,12 +3,13 @@ import { prepareCases, SHELL } from './case.ts';
 import { measureBursts } from './groups/burst.ts';
 import { measureExpired } from './groups/expired.ts';
 import { measureLibrary } from './groups/library.ts';
-import { MEMORY, measureMemory } from './groups/memory.ts';
+import { measureMemory } from './groups/memory.ts';
 import { measureOtherShells } from './groups/other-shells.ts';
 import { measureStatus } from './groups/status.ts';
-import { WARM, warmKinds } from './groups/warm.ts';
+import { warmKinds } from './groups/warm.ts';
 import { createHomeOf, type Home } from './homes.ts';
 import { measure } from './measure.ts';
+import { MEMORY, WARM } from './names.ts';
 import type { Results } from './results.ts';
 
 type Measured = Pick<Results, 'timings' | 'bursts' | 'library' | 'memory'>;

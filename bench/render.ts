@@ -6,14 +6,14 @@ export const renderText = (results: Results): string =>
   [
     machineLine(results),
     ...tablesOf(results).map((table) => `${table.title}\n${textTable(table)}`),
-    ...missingLines(results.missing).map((line) => `  ${line}`),
+    ...list(results.missing, '  '),
   ].join('\n\n');
 
 /** For the README. */
 export const renderMarkdown = (results: Results): string =>
   [
     ...tablesOf(results).map((table) => `**${table.title}**\n\n${markdownTable(table)}`),
-    ...missingLines(results.missing).map((line) => `- ${line}`),
+    ...list(results.missing, '- '),
     `_${machineLine(results)}_`,
   ].join('\n\n');
 
@@ -40,8 +40,11 @@ const markdownTable = ({ columns, rows }: Table): string => {
   return [columns, rule, ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 };
 
-const missingLines = (missing: readonly Missing[]): string[] =>
-  missing.map(({ name, why }) => `not measured: ${name}: ${why}`);
+/** Nobody is left out silently. */
+const list = (missing: readonly Missing[], bullet: string): string[] =>
+  missing.length === 0
+    ? []
+    : [missing.map(({ name, why }) => `${bullet}not measured: ${name}: ${why}`).join('\n')];
 
 const machineLine = ({ machine, at, quick }: Results): string => {
   const { cpu, cores, system, node, load }: Machine = machine;

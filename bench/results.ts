@@ -1,3 +1,4 @@
+import { BURST, CALL, LIBRARY, MEMORY } from './names.ts';
 import type { Spread } from './statistics.ts';
 
 /** Who answers: this project, another tool, or the least that anything could cost. */
@@ -69,6 +70,26 @@ export interface Machine {
   /** Load average before the start: more than a little, and the figures are of the neighbours too. */
   readonly load: number;
 }
+
+/** Of what was measured, the rows that are wanted; with the base that they are compared with. */
+export const choose = (
+  results: Results,
+  wants: (group: string, name: string) => boolean,
+): Results => {
+  const wanted = results.timings.filter(({ group, name }) => wants(group, name));
+  const bases = new Set(wanted.map(({ group, base }) => `${group}: ${base}`));
+  return {
+    ...results,
+    timings: results.timings.filter(
+      (timing) => wanted.includes(timing) || bases.has(`${timing.group}: ${timing.name}`),
+    ),
+    bursts: results.bursts.filter((burst) => wants(BURST, rowOf(burst))),
+    library: wants(LIBRARY, CALL) ? results.library : null,
+    memory: results.memory.filter(({ name }) => wants(MEMORY, name)),
+  };
+};
+
+export const rowOf = ({ processes, name }: Burst): string => `${processes} × ${name}`;
 
 export interface Results {
   readonly at: string;

@@ -1,9 +1,7 @@
-import { BURST } from './groups/burst.ts';
-import { LIBRARY } from './groups/library.ts';
-import { MEMORY } from './groups/memory.ts';
-import type { Burst, Results, Timing } from './results.ts';
+import { BURST, CALL, LIBRARY, MEMORY } from './names.ts';
+import { type Burst, type Results, rowOf, type Timing } from './results.ts';
 import type { Spread } from './statistics.ts';
-import { rowOf, type Target, targetsOf } from './targets.ts';
+import { type Target, targetsOf } from './targets.ts';
 
 export interface Table {
   readonly title: string;
@@ -27,16 +25,18 @@ export const tablesOf = (results: Results): Table[] => {
 const timingTable = (group: string, all: readonly Timing[], targets: readonly Target[]): Table => {
   const timings = all.filter((timing) => timing.group === group);
   const [base = ''] = timings.map((timing) => timing.base);
+  const cpuOf = (name: string) => timings.find((timing) => timing.name === name)?.cpuMs ?? null;
   const sameBase = timings.every((timing) => timing.base === base);
   return {
     title: group,
-    columns: ['', 'wall', 'middle half', 'CPU', sameBase ? `× ${base}` : '× base', ''],
+    columns: ['', 'wall', 'middle half', sameBase ? `× ${base}` : '× base', 'CPU', '×', ''],
     rows: timings.map((timing) => [
       timing.name,
       ms(timing.wallMs.median),
       range(timing.wallMs),
+      `${timing.ratio.median.toFixed(2)} ×`,
       ms(timing.cpuMs),
-      timing.ratio.median.toFixed(2),
+      times(timing.cpuMs, cpuOf(timing.base)),
       remarks(group, timing.name, targets, [
         ...(timing.failures > 0 ? [`${timing.failures} of ${timing.runs} FAILED`] : []),
         ...(timing.note === null ? [] : [timing.note]),
@@ -52,9 +52,7 @@ const burstTable = (bursts: readonly Burst[], targets: readonly Target[]): Table
     rowOf(burst),
     ms(burst.wallMs.median),
     ms(burst.cpuMs),
-    burst.cpuMs === null || burst.nodeCpuMs === null
-      ? '-'
-      : (burst.cpuMs / burst.nodeCpuMs).toFixed(1),
+    times(burst.cpuMs, burst.nodeCpuMs),
     String(burst.requests),
     String(burst.served),
     remarks(BURST, rowOf(burst), targets, burst.said === null ? [] : [`said: ${burst.said}`]),
@@ -69,11 +67,11 @@ const libraryTable = ({ library }: Results, targets: readonly Target[]): Table =
       ? []
       : [
           [
-            'getValidToken',
+            CALL,
             Math.round(library.callsPerSecond.median).toLocaleString('en'),
             ms(library.noticedMs),
             `${library.residentMb.toFixed(1)} MB`,
-            remarks(LIBRARY, 'getValidToken', targets),
+            remarks(LIBRARY, CALL, targets),
           ],
         ],
 });
@@ -107,5 +105,8 @@ const ms = (value: number | null): string => {
   }
   return value < 100 ? `${value.toPrecision(3)} ms` : `${Math.round(value)} ms`;
 };
+
+const times = (value: number | null, base: number | null): string =>
+  value === null || base === null ? '-' : `${(value / base).toFixed(2)} ×`;
 
 const range = ({ low, high }: Spread): string => `${low.toPrecision(3)}–${high.toPrecision(3)}`;

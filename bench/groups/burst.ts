@@ -3,15 +3,12 @@ import { freemem } from 'node:os';
 import { join } from 'node:path';
 import type { Bench } from '../bench.ts';
 import { NODE, SHELL } from '../case.ts';
+import { BURST, LATENCY_MS } from '../names.ts';
 import { type Provider, startProvider } from '../provider.ts';
 import type { Burst } from '../results.ts';
 import { type Loop, openBurst, openLoop } from '../shell-loop.ts';
 import { median, spreadOf } from '../statistics.ts';
 import { CONTENDERS, type Contender } from './contenders.ts';
-
-export const BURST = 'burst';
-/** What a token endpoint on the internet takes. */
-export const LATENCY_MS = 200;
 
 /** Many processes at once that all find the same expired token. */
 export const measureBursts = async (bench: Bench): Promise<Burst[]> => {

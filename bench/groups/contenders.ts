@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Bench } from '../bench.ts';
 import { createHome, type Home, requireLauncher } from '../homes.ts';
+import { HERD } from '../names.ts';
 import { NPM_PEERS, npmCommand, writeCredential } from '../peers/npm.ts';
 import type { Provider } from '../provider.ts';
 import type { By } from '../results.ts';
@@ -23,7 +24,7 @@ const MOST_OF_PEERS = 100;
 
 export const CONTENDERS: readonly Contender[] = [
   {
-    name: 'tokenctl get',
+    name: HERD,
     by: 'tokenctl',
     most: Number.POSITIVE_INFINITY,
     prepare: async (bench) => {

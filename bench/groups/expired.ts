@@ -3,11 +3,11 @@ import { type Bench, ROOT } from '../bench.ts';
 import { type Case, type CaseKind, kindOf, NODE, prepareCases } from '../case.ts';
 import { createHome, type Home, requireLauncher } from '../homes.ts';
 import { measure } from '../measure.ts';
+import { EXPIRED } from '../names.ts';
 import { NPM_PEERS, npmCommand, writeCredential } from '../peers/npm.ts';
 import { type Provider, startProvider } from '../provider.ts';
 import type { Timing } from '../results.ts';
 
-export const EXPIRED = 'expired get';
 /** Still fresh when it is printed, and expired when the next process has started. */
 export const LIFETIME_S = 0.03;
 const NEW_TOKEN = /^[0-9a-f]{40}\n$/;

@@ -5,17 +5,17 @@ import { fileStore, importTokens } from '../../src/index.ts';
 import { type Bench, PROGRAMS } from '../bench.ts';
 import { freshTokens, tokenOf } from '../homes.ts';
 import type { Noticed, Told } from '../library-process.ts';
+import { CALL, LIBRARY } from '../names.ts';
 import type { Library } from '../results.ts';
 import { spreadOf } from '../statistics.ts';
 
-export const LIBRARY = 'library';
 const ROUND_MS = 500;
 
 const heard = (child: ChildProcess) => once(child, 'message') as Promise<[never]>;
 
 /** `getValidToken` in a process that lives: how often it can be asked, and how soon it sees a change. */
 export const measureLibrary = async (bench: Bench): Promise<Library | null> => {
-  if (!bench.wants(LIBRARY, 'getValidToken')) {
+  if (!bench.wants(LIBRARY, CALL)) {
     return null;
   }
   bench.progress('library');

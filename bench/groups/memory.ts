@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bench } from '../bench.ts';
 import { ask, type Case, prepareCases, SHELL } from '../case.ts';
+import { MEMORY } from '../names.ts';
 import { findProgram } from '../peers/programs.ts';
 import { startProvider } from '../provider.ts';
 import type { Memory } from '../results.ts';
 import { median } from '../statistics.ts';
 import { expiredKinds, LIFETIME_S } from './expired.ts';
 
-export const MEMORY = 'memory';
 const KB_PER_MB = 1024;
 
 /** The most that one run of each command has in memory, and what must stay there for it. */

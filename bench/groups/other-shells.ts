@@ -3,6 +3,7 @@ import type { Bench } from '../bench.ts';
 import { type Case, prepareCases } from '../case.ts';
 import { createHomeOf, requireLauncher, TOKEN } from '../homes.ts';
 import { measure } from '../measure.ts';
+import { OTHER_SHELLS } from '../names.ts';
 import { findProgram } from '../peers/programs.ts';
 import type { Timing } from '../results.ts';
 
@@ -16,7 +17,7 @@ export const measureOtherShells = async (bench: Bench): Promise<Timing[]> => {
     const start = shell === 'busybox' ? [path ?? '', 'sh'] : [path ?? ''];
     const cases = await prepareCases(
       bench,
-      ['other shells'],
+      [OTHER_SHELLS],
       [
         {
           name: `${shell} bin/tokenctl get`,
@@ -39,7 +40,7 @@ export const measureOtherShells = async (bench: Bench): Promise<Timing[]> => {
       ...{ name: `${basename(start.join(' '))} -c :`, by: 'floor', expected: /^$/ },
       command: { argv: [...start, '-c', ':'] },
     };
-    timings.push(...(await measure(bench, 'other shells', base, cases)));
+    timings.push(...(await measure(bench, OTHER_SHELLS, base, cases)));
   }
   return timings;
 };

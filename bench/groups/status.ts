@@ -2,6 +2,7 @@ import type { Bench } from '../bench.ts';
 import { type CaseKind, NODE, prepareCases } from '../case.ts';
 import { createHomeOf, type Home } from '../homes.ts';
 import { measure } from '../measure.ts';
+import { STATUS } from '../names.ts';
 import type { Timing } from '../results.ts';
 
 /** What is held, for one login and for many. */
@@ -14,7 +15,7 @@ export const measureStatus = async (
     kind(100, () => createHomeOf(bench, 100)),
     kind(bench.effort.manyLogins, manyLogins),
   ];
-  return measure(bench, 'status', NODE, await prepareCases(bench, ['status'], kinds));
+  return measure(bench, STATUS, NODE, await prepareCases(bench, [STATUS], kinds));
 };
 
 const kind = (logins: number, open: () => Promise<Home>): CaseKind => ({

@@ -3,12 +3,9 @@ import { join } from 'node:path';
 import type { Bench } from '../bench.ts';
 import { ask, type CaseKind, kindOf, NODE } from '../case.ts';
 import { createHome, freshTokens, type Home, requireLauncher, tokenOf } from '../homes.ts';
+import { USUAL, USUAL_BY_NODE } from '../names.ts';
 import { PEERS } from '../peers/peers.ts';
 import type { Command } from '../shell-loop.ts';
-
-export const WARM = 'warm get';
-/** The command as most call it, with a token as long as GitHub's. */
-export const USUAL = 'tokenctl get, 40 characters';
 
 /** A fresh token, which is what is asked for most: from us in every form, and from everybody else. */
 export const warmKinds = (bench: Bench, manyLogins: () => Promise<Home>): CaseKind[] => {
@@ -20,7 +17,7 @@ export const warmKinds = (bench: Bench, manyLogins: () => Promise<Home>): CaseKi
     launched('tokenctl get, 4 KB', 4096, () => homeWith(bench, 4096)),
     launched(`tokenctl get, ${among}`, 40, manyLogins),
     launched('tokenctl get --header', 40, forty, '--header'),
-    byNode('node tokenctl.js get, 40 characters', 40, forty),
+    byNode(USUAL_BY_NODE, 40, forty),
     byNode('node tokenctl.js get, 2 KB', 2048, () => homeWith(bench, 2048)),
     byNode('node tokenctl.js get, 4 KB', 4096, () => homeWith(bench, 4096)),
     byNode(`node tokenctl.js get, ${among}`, 40, manyLogins),
