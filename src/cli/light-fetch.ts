@@ -6,6 +6,8 @@
  */
 export const useLightFetchTypes = (): void => {
   for (const [name, value] of Object.entries({ Headers: LightHeaders, Response: LightResponse })) {
+    // Removed first: Node.js 22 makes the value of a property that is still to be made before it is redefined.
+    Reflect.deleteProperty(globalThis, name);
     Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
   }
 };

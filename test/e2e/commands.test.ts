@@ -275,3 +275,18 @@ describe('the command line', () => {
     expect(result).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
   });
 });
+
+describe('a get that refreshes', () => {
+  test('does without fetch, which takes longer to load than all else', async () => {
+    const { home, importGrant, run } = await createSharedLogin();
+    await importGrant('work', 0.001);
+    const hook = join(home, 'loaded.cjs');
+    const loaded = join(home, 'loaded');
+    const list = `require('node:fs').writeFileSync('${loaded}', process.moduleLoadList.join('\\n'))`;
+    await writeFile(hook, `process.on('exit', () => ${list});`);
+    const env = { NODE_OPTIONS: `--require=${hook}` };
+    expect(await run(['get', 'work'], { env })).toMatchObject({ code: 0 });
+    expect(await readFile(loaded, 'utf8')).toContain('_http_client');
+    expect(await readFile(loaded, 'utf8')).not.toContain('undici');
+  });
+});
