@@ -34,8 +34,8 @@ export const FULL: Effort = {
 };
 
 export const QUICK: Effort = {
-  rounds: 5,
-  batchMs: 30,
+  rounds: 7,
+  batchMs: 40,
   manyLogins: 1_000,
   bursts: [
     { processes: 10, rounds: 3 },
@@ -50,7 +50,7 @@ export interface Bench {
   readonly missing: readonly Missing[];
   wants(group: string, name: string): boolean;
   miss(name: string, why: string): void;
-  /** Shows what is going on where somebody looks; nothing ends it. */
+  /** Shows what is going on: `topic: details`, or nothing when it is over. */
   progress(text: string): void;
   /** A new directory: on disk, or where fsync costs nothing. */
   directory(where: 'disk' | 'memory'): string;
@@ -71,11 +71,7 @@ export const createBench = (effort: Effort, only: RegExp): Bench => {
     miss: (name, why) => {
       missing.push({ name, why });
     },
-    progress: (text) => {
-      if (process.stderr.isTTY) {
-        process.stderr.write(`\r\u001b[K${text}`);
-      }
-    },
+    progress: showProgress(),
     directory: (where) => {
       directories += 1;
       const path = join(places[where], String(directories));
@@ -93,6 +89,20 @@ export const createBench = (effort: Effort, only: RegExp): Bench => {
         rmSync(place, { recursive: true, force: true });
       }
     },
+  };
+};
+
+/** Where nobody looks now, the topics will do. */
+const showProgress = () => {
+  let topic = '';
+  return (text: string) => {
+    const next = text.replace(/:.*/, '');
+    if (process.stderr.isTTY) {
+      process.stderr.write(`\r\u001b[K${text}`);
+    } else if (next !== '' && next !== topic) {
+      topic = next;
+      process.stderr.write(`${topic} …\n`);
+    }
   };
 };
 

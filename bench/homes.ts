@@ -59,7 +59,7 @@ export const createHomeOf = async (bench: Bench, logins: number): Promise<Home> 
       const index = next;
       next += 1;
       if (index % 100 === 0) {
-        bench.progress(`importing login ${index} of ${logins}`);
+        bench.progress(`importing ${logins} logins: ${index}`);
       }
       await home.import(`login-${index}`, freshTokens(TOKEN));
     }

@@ -2,7 +2,7 @@ import type { Bench } from './bench.ts';
 import type { Case } from './case.ts';
 import type { Timing } from './results.ts';
 import { type Loop, openLoop } from './shell-loop.ts';
-import { median, ratioOf, spreadOf } from './statistics.ts';
+import { ratioOf, spreadOf } from './statistics.ts';
 
 /** Measures whole processes, the base and a case in turn, round by round: A B A C A D, A C A D A B … */
 export const measure = async (
@@ -50,12 +50,16 @@ interface Series {
 }
 
 const MAX_TIMES = 200;
+const TRIALS = 5;
 
 const startSeries = async (one: Case, batchMs: number): Promise<Series> => {
   const loop = openLoop(one.command);
-  await loop.run(1);
-  const trials = [await loop.run(1), await loop.run(1), await loop.run(1)];
-  const once = median(trials.map(({ wallMs }) => wallMs));
+  const trials: number[] = [];
+  for (let trial = 0; trial < TRIALS; trial += 1) {
+    trials.push((await loop.run(1)).wallMs);
+  }
+  // The shortest: on a busy machine the others tell of waiting, and the batches would be too small.
+  const once = Math.min(...trials);
   const times = Math.max(1, Math.min(MAX_TIMES, Math.round(batchMs / once)));
   return {
     ...{ one, loop, times, cpuBefore: loop.cpuMs() },

@@ -18,7 +18,7 @@ export const measureBursts = async (bench: Bench): Promise<Burst[]> => {
     const runners = await startRunners(bench, processes);
     for (let round = 0; round < rounds; round += 1) {
       for (const runner of runners) {
-        bench.progress(`${processes} × ${runner.name}: round ${round + 1} of ${rounds}`);
+        bench.progress(`${BURST}: ${processes} × ${runner.name}, round ${round + 1} of ${rounds}`);
         runner.rounds.push(await play(provider, runner, processes));
       }
     }

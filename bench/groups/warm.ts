@@ -1,5 +1,6 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { Bench } from '../bench.ts';
 import { ask, type CaseKind, kindOf, NODE } from '../case.ts';
 import { createHome, freshTokens, type Home, requireLauncher, tokenOf } from '../homes.ts';
@@ -44,7 +45,7 @@ const launched = (
   prepare: async (bench) => {
     await requireLauncher();
     const command = (await open()).launched('get', 'work', ...more);
-    const note = (await answersWithoutNode(bench, command)) ? undefined : 'WENT TO NODE.JS';
+    const note = await withoutNode(bench, command);
     return { command, expected: new RegExp(`${tokenOf(length)}\n$`), note };
   },
 });
@@ -63,11 +64,20 @@ const byNode = (
   }),
 });
 
-/** Whether the launcher really answers by itself: then it still does with a `node` that only fails. */
-const answersWithoutNode = async (bench: Bench, command: Command): Promise<boolean> => {
+const NO_NODE = 97;
+
+/** What keeps the launcher from answering by itself, with a `node` that does nothing but fail. */
+const withoutNode = async (bench: Bench, command: Command): Promise<string | undefined> => {
   const directory = bench.directory('disk');
-  await writeFile(join(directory, 'node'), '#!/bin/sh\nexit 97\n');
+  await writeFile(join(directory, 'node'), `#!/bin/sh\nexit ${NO_NODE}\n`);
   await chmod(join(directory, 'node'), 0o755);
   const PATH = `${directory}:/usr/local/bin:/usr/bin:/bin`;
-  return ask({ ...command, env: { ...command.env, PATH } }).status === 0;
+  // What was written just now it leaves to Node.js: the clocks that it compares are coarse.
+  await setTimeout(100);
+  const { status, stderr } = ask({ ...command, env: { ...command.env, PATH } });
+  return status === 0
+    ? undefined
+    : status === NO_NODE
+      ? 'WENT TO NODE.JS'
+      : `WITHOUT NODE.JS: exit ${status}: ${stderr.trim()}`;
 };
