@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type Attempt, type Credential, proactiveMs } from './credential.ts';
+import type { Attempt, Credential } from './credential.ts';
+import { freshLine, freshUntil } from './fresh-line.ts';
 import type { Moment } from './platform/clock.ts';
-import type { Secret } from './secret.ts';
 
 /**
  * The version this code writes. 1 had neither `origin` nor `lifeboat`; its records are read, and
@@ -15,17 +15,19 @@ export const MAX_RECORD_BYTES = 2 * 1024 * 1024;
 
 /**
  * A record as text: JSON with one member per line, in a fixed order, what decides about freshness
- * first. The first lines are a contract with `bin/tokenctl`, which reads them without a JSON parser.
+ * first. The first three lines are a contract with `bin/tokenctl`, which reads them without a JSON
+ * parser, and as some shells do, one byte a system call: they are as short as can be.
  *
  * `parent` is the hash of the refresh token this record succeeds. It and the checksum let the next
  * lease holder recognise a complete successor that a dead process left behind.
  */
 export const serialiseRecord = (record: Credential, parent: string): string => {
   const members: [string, unknown][] = [
+    ['fresh', freshLine(record, FORMAT)],
+    ['access_token', record.accessToken?.reveal() ?? null],
+    ['fresh_until', freshUntil(record)],
     ['format', FORMAT],
     ['reader', LOWEST_READER],
-    ['freshness', plainFreshness(record)],
-    ['access_token', record.accessToken?.reveal() ?? null],
     ['token_type', record.tokenType],
     ['expires_in', record.lifetime],
     ['issued', momentToJson(record.issued)],
@@ -67,33 +69,6 @@ export const serialiseRecord = (record: Credential, parent: string): string => {
 /** The body with its checksum: what is not this to the byte was not written completely. */
 export const sealed = (body: string): string =>
   `${body}"checksum":"${createHash('sha256').update(body).digest('hex')}"}\n`;
-
-/**
- * Until when the plain path may print the access token without asking anyone, in whole milliseconds
- * on both clocks, on the same boot; null if it never may. No stated lifetime: `until_ms` is null.
- */
-const plainFreshness = (record: Credential): unknown => {
-  const plain =
-    isPlain(record.accessToken) &&
-    record.state.kind === 'active' &&
-    !record.rejected &&
-    record.lifeboat === null &&
-    record.tokenType.toLowerCase() === 'bearer';
-  if (!plain) {
-    return null;
-  }
-  const { issued } = record;
-  const age = record.lifetime === null ? null : proactiveMs(record);
-  return {
-    until_ms: age === null ? null : Math.floor(issued.epochMs + age),
-    uptime_ms: age === null || issued.uptimeMs === null ? null : Math.floor(issued.uptimeMs + age),
-    boot_id: issued.bootId,
-  };
-};
-
-/** Whether the line in the file shows the token as it is: JSON escapes quotation marks and backslashes. */
-const isPlain = (token: Secret | null): boolean =>
-  token !== null && /^[^"\\]+$/.test(token.reveal());
 
 const momentToJson = (moment: Moment | null): unknown =>
   moment === null

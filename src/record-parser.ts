@@ -78,6 +78,9 @@ const readMembers = (text: string): ParsedRecord => {
     return { kind: 'newer', what: 'was written by a newer tokenctl' };
   }
   read.integer('format');
+  read.take('fresh');
+  read.take('fresh_until');
+  // What format 1 had in its place.
   read.take('freshness');
   const lifetime = read.nullable('expires_in', (name) => read.number(name));
   const refreshAt = read.number('refresh_at', DEFAULT_REFRESH_AT);

@@ -28,6 +28,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['providers', 'protocols', 'lock', 'decide.ts', 'refresh-outcome.ts'],
   [
     'credential.ts',
+    'fresh-line.ts',
     'record-format.ts',
     'record-parser.ts',
     'json-members.ts',

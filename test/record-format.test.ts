@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type Credential, freshness, proactiveMs, tokenHash } from '../src/credential.ts';
 import { decide } from '../src/decide.ts';
 import { TokenctlError } from '../src/errors.ts';
+import { freshUntilMs } from '../src/fresh-line.ts';
 import { later, type Moment } from '../src/platform/clock.ts';
 import { FORMAT, MAX_RECORD_BYTES, sealed, serialiseRecord } from '../src/record-format.ts';
 import {
@@ -25,7 +26,7 @@ import {
 
 /** The order of the lines is a contract: a later version may add to it, and never moves anything. */
 const LINES = [
-  ...['format', 'reader', 'freshness', 'access_token', 'token_type'],
+  ...['fresh', 'access_token', 'fresh_until', 'format', 'reader', 'token_type'],
   ...['expires_in', 'issued', 'obtained', 'rejected', 'refresh_at', 'scope'],
   ...['id_token', 'id_token_expires_at', 'record_id', 'generation', 'refresh_token'],
   ...['provider', 'issuer', 'token_endpoint', 'revocation_endpoint'],
@@ -72,10 +73,11 @@ describe('the text of a record', () => {
 
   it('is this text, to the byte', () => {
     expect(serialiseRecord(credentialOf(), PARENT)).toMatchInlineSnapshot(`
-      "{"format":2,
-      "reader":2,
-      "freshness":{"until_ms":1893458700000,"uptime_ms":434700000,"boot_id":"11111111-2222-4333-8444-555555555555"},
+      "{"fresh":"2 434700 8",
       "access_token":"access-1",
+      "fresh_until":1893458700,
+      "format":2,
+      "reader":2,
       "token_type":"Bearer",
       "expires_in":3600,
       "issued":{"epoch_ms":1893456000000,"uptime_ms":432000000,"boot_id":"11111111-2222-4333-8444-555555555555"},
@@ -102,7 +104,7 @@ describe('the text of a record', () => {
       "origin":null,
       "lifeboat":null,
       "parent":"47a07fe72c52e0361b80d253f57f3a288b37c67c516a51a6a3adcda2bbad5b2e",
-      "checksum":"121c963f6d3f4c02c5b1fe78ebe07b71df9bb6016b2550c6485b270de52b0046"}
+      "checksum":"128c39f5e9776842cf9e736d554623b622142be034ae379fcae56c854cb1b0d7"}
       "
     `);
   });
@@ -112,8 +114,9 @@ describe('the text of a record', () => {
       fc.property(credentials, (record) => {
         const lines = serialiseRecord(record, PARENT).split('\n');
         expect(lines).toHaveLength(LINES.length + Object.keys(record.unknown).length + 1);
-        expect(lines[2]).toMatch(/^"freshness":/);
-        expect(lines[3]).toMatch(/^"access_token":/);
+        expect(lines[0]).toMatch(/^\{"fresh":/);
+        expect(lines[1]).toMatch(/^"access_token":/);
+        expect(lines[2]).toMatch(/^"fresh_until":/);
       }),
     );
   });
@@ -187,7 +190,7 @@ describe('the lines that a launcher reads', () => {
     fc.assert(
       fc.property(credentials, nearbyMoments(), (record, nowAfter) => {
         const now = nowAfter(record);
-        const token = launch(serialiseRecord(record, PARENT), now);
+        const token = launch(record, now);
         if (token !== null) {
           expect(token).toBe(record.accessToken?.reveal());
           expect(freshness(record, now)).toBe('fresh');
@@ -201,7 +204,7 @@ describe('the lines that a launcher reads', () => {
 
   it('say as much as this code does on the boot that they were written on', () => {
     fc.assert(
-      fc.property(credentials, fc.integer({ min: 0, max: 400_000_000 }), (any, ms) => {
+      fc.property(credentials, fc.integer({ min: 1, max: 400_000_000 }), (any, ms) => {
         const record: Credential = {
           ...any,
           issued: START,
@@ -209,11 +212,12 @@ describe('the lines that a launcher reads', () => {
           tokenType: 'bearer',
           accessToken: new Secret('plain'),
           state: { kind: 'active', reason: null, at: null },
+          lifeboat: null,
         };
         const now = later(START, ms);
-        // A launcher counts whole milliseconds.
-        const closeToTheEnd = Math.abs(proactiveMs(record) - ms) < 1;
-        expect(launch(serialiseRecord(record, PARENT), now) !== null || closeToTheEnd).toBe(
+        // A launcher counts whole seconds.
+        const closeToTheEnd = Math.abs(proactiveMs(record) - ms) <= 1000;
+        expect(launch(record, now) !== null || closeToTheEnd).toBe(
           freshness(record, now) === 'fresh' || closeToTheEnd,
         );
       }),
@@ -223,8 +227,19 @@ describe('the lines that a launcher reads', () => {
 
   it('are whole numbers, also of a clock that counts fractions', () => {
     const issued = { epochMs: START.epochMs + 0.4, uptimeMs: 1.7, bootId: BOOT };
-    const text = serialiseRecord(credentialOf({ issued, lifetime: 0.123_456 }), PARENT);
-    expect(text.split('\n')[2]).toMatch(/"until_ms":\d+,"uptime_ms":\d+,/);
+    const lines = serialiseRecord(credentialOf({ issued, lifetime: 0.123_456 }), PARENT).split(
+      '\n',
+    );
+    expect(lines[0]).toBe(`{"fresh":"${FORMAT} 0 8",`);
+    expect(lines[2]).toMatch(/^"fresh_until":\d+,$/);
+  });
+
+  it('are digits and nothing else, however long a token lives', () => {
+    for (const lifetime of [null, 0, 1e11, 5e12]) {
+      const lines = serialiseRecord(credentialOf({ lifetime }), PARENT).split('\n');
+      expect(lines[0]).toMatch(/^\{"fresh":"\d+ \d+ \d+",$/);
+      expect(lines[2]).toMatch(/^"fresh_until":\d+,$/);
+    }
   });
 
   it.each<[string, Partial<Credential>]>([
@@ -235,11 +250,17 @@ describe('the lines that a launcher reads', () => {
     ['a header alone does not present it', { tokenType: 'DPoP' }],
     ['it holds a quotation mark, which JSON escapes', { accessToken: new Secret('a"b') }],
     ['it holds a backslash, which JSON escapes', { accessToken: new Secret('a\\b') }],
+    ['it holds what JSON escapes', { accessToken: new Secret('a\nb') }],
+    ['it holds what is more than one byte', { accessToken: new Secret('a\u00e9b') }],
     ['it is empty', { accessToken: new Secret('') }],
+    ['it is in a lifeboat, which must be brought home', { lifeboat: '/tmp/lifeboat' }],
   ])('offer no token if %s', (_why, members) => {
-    const text = serialiseRecord(credentialOf(members), PARENT);
-    expect(text.split('\n')[2]).toBe('"freshness":null,');
-    expect(launch(text, START)).toBeNull();
+    const record = credentialOf(members);
+    const lines = serialiseRecord(record, PARENT).split('\n');
+    expect(lines[0]).toBe('{"fresh":null,');
+    expect(lines[2]).toBe('"fresh_until":null,');
+    expect(freshUntilMs(record)).toBeNull();
+    expect(launch(record, later(START, 1000))).toBeNull();
   });
 });
 
@@ -328,7 +349,7 @@ describe('a text that is no record', () => {
     );
   });
 
-  it.each(LINES.filter((name) => !['freshness', 'checksum'].includes(name)))(
+  it.each(LINES.filter((name) => !['fresh', 'fresh_until', 'checksum'].includes(name)))(
     'names the member that is wrong: %s',
     (name) => {
       const parsed = parseRecord(JSON.stringify({ ...JSON.parse(TEXT), [name]: { a: [] } }));
@@ -404,10 +425,12 @@ describe('a record of another version', () => {
   });
 
   it('that is older is read, becomes one of this version when it is written, and loses nothing', () => {
-    // As version 1 wrote it, to the byte.
+    // As version 1 wrote it.
+    const [, token, , , , ...rest] = TEXT.slice(0, TEXT.lastIndexOf('"checksum":')).split('\n');
+    const freshness = '"freshness":{"until_ms":1,"uptime_ms":1,"boot_id":null},';
     const old = sealed(
-      TEXT.slice(0, TEXT.lastIndexOf('"checksum":'))
-        .replace('"format":2,\n"reader":2,', '"format":1,\n"reader":1,')
+      ['{"format":1,', '"reader":1,', freshness, token, ...rest]
+        .join('\n')
         .replace(/^"(origin|lifeboat)":.*\n/gm, ''),
     );
     expect(old).toMatch(/^\{"format":1,\n"reader":1,\n"freshness":/);
@@ -427,23 +450,22 @@ describe('a record of another version', () => {
 });
 
 /**
- * What `bin/tokenctl` does without a JSON parser: reads two lines by their place and gives the token
- * if it is fresh on both clocks, on the same boot; else null, and Node.js decides.
+ * What `bin/tokenctl` does without a JSON parser: reads lines by their place, and gives the token if
+ * the file's time lies ahead, the anchor's does not, and the boot clock has not come to its second
+ * (where there is none, the third line must agree); else null, and Node.js decides.
  */
-function launch(text: string, now: Moment): string | null {
-  const lines = text.split('\n');
-  const [, until, uptime, boot] =
-    /^"freshness":\{"until_ms":(\d+|null),"uptime_ms":(\d+|null),"boot_id":(?:"([^"\\]*)"|null)\},$/.exec(
-      lines[2] ?? '',
-    ) ?? [];
-  const [, token] = /^"access_token":"([^"\\]*)",$/.exec(lines[3] ?? '') ?? [];
-  const fresh =
-    until === 'null' ||
-    (now.epochMs < Number(until) &&
-      now.uptimeMs !== null &&
-      now.uptimeMs < Number(uptime) &&
-      boot === now.bootId);
-  return until !== undefined && token !== undefined && fresh ? token : null;
+function launch(record: Credential, now: Moment): string | null {
+  const lines = serialiseRecord(record, PARENT).split('\n');
+  const [, uptime, length] = /^\{"fresh":"2 (\d+) (\d+)",$/.exec(lines[0] ?? '') ?? [];
+  const [, token] = /^"access_token":"([^"\\]+)",$/.exec(lines[1] ?? '') ?? [];
+  const [, until] = /^"fresh_until":(\d+),$/.exec(lines[2] ?? '') ?? [];
+  const second = (ms: number) => Math.floor(ms / 1000);
+  const byWall = now.epochMs < (freshUntilMs(record) ?? 0) && now.epochMs > record.issued.epochMs;
+  const bySecond =
+    now.uptimeMs === null
+      ? Number(until) > second(now.epochMs)
+      : Number(uptime) > second(now.uptimeMs);
+  return token?.length === Number(length) && byWall && bySecond ? token : null;
 }
 
 /** Some moment, or one in the life of the record; a boot clock never goes back. */

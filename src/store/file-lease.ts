@@ -4,6 +4,7 @@ import { errnoOf, TokenctlError } from '../errors.ts';
 import { attempt } from '../lock/directory.ts';
 import { type Remains, removeRemains } from '../lock/remains.ts';
 import { serialiseRecord } from '../record-format.ts';
+import { setDeadline } from './deadline.ts';
 import { type HeldFile, parentOf, readParsed, readRecord } from './held-file.ts';
 import { forgetRemains, inherit } from './inherit.ts';
 import { isDirectory, isLink, requireReplaceable } from './location.ts';
@@ -44,6 +45,9 @@ export const fileLease = (held: HeldFile): StoreLease => {
       return lease.write(serialiseRecord(stamp.on(next), parentOf(previous)));
     },
     commit: async () => {
+      if (written !== null) {
+        await setDeadline(place.fs, lease.nextPath, directory, written.next);
+      }
       const step = await lease.commit(recordPath);
       if (step === 'lost') {
         return step;

@@ -10,6 +10,7 @@ import {
   parseRecord,
   withoutRemainder,
 } from '../record-parser.ts';
+import { setDeadline } from './deadline.ts';
 import { type HeldFile, parentOf, readParsed } from './held-file.ts';
 import type { Inheritance } from './store.ts';
 
@@ -143,7 +144,9 @@ const adopt = async (
     return null;
   }
   try {
-    await place.fs.rename(await inStore(held, best), recordPath);
+    const nextPath = await inStore(held, best);
+    await setDeadline(place.fs, nextPath, directory, best.parsed.record);
+    await place.fs.rename(nextPath, recordPath);
     await place.fs.syncDirectory(directory);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') {

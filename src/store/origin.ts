@@ -49,7 +49,7 @@ export const originOf = async (recordPath: string, preparedPath: string): Promis
 };
 
 /** Beside the records; not hidden from `cp` and backup rules that skip what begins with a dot. */
-const ANCHOR = 'tokenctl-anchor';
+export const ANCHOR = 'tokenctl-anchor';
 const MAX_ANCHOR_BYTES = 4096;
 const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
 

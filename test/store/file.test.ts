@@ -560,6 +560,9 @@ describe('a lease', () => {
       'createDurable next.json',
       'create spent-1-1',
       'overwrite next.json',
+      'mtimeMs tokenctl-anchor',
+      'setMtime tokenctl-anchor',
+      'setMtime next.json',
       'rename next.json work.json',
       'syncDirectory credentials',
     ]);
