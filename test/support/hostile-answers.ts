@@ -336,7 +336,6 @@ const LIFETIMES: readonly HostileAnswer[] = [
   ),
   served('over on arrival, `1e-9`', (json) => ({ ...json, expires_in: 1e-9 }), {
     stored: { expires_in: 1e-9 },
-    says: '',
     expiresAtOnce: true,
   }),
 ];
