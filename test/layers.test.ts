@@ -102,6 +102,12 @@ describe('a fresh get', () => {
     expect(loaded.filter((path) => path.startsWith('oauth/'))).toEqual([]);
   });
 
+  it('loads nothing of debug mode', () => {
+    expect(loaded).toContain('cli/debug-mode.ts');
+    expect(loaded).not.toContain('cli/debug.ts');
+    expect(loaded).not.toContain('traced-store.ts');
+  });
+
   it('loads no package but what finds its files', () => {
     const packages = loaded
       .flatMap((path) => IMPORTS.get(path) ?? [])
