@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { open, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Credential, Origin } from '../credential.ts';
+import { errnoOf } from '../errors.ts';
 import { nodeFileSystem } from '../platform/fs.ts';
 import { machineId } from '../platform/machine.ts';
 import { parseRecord } from '../record-parser.ts';
@@ -90,7 +91,14 @@ const dropAnchor = async (directory: string, preparedPath: string): Promise<stri
   const about = 'Makes a copy of this directory recognisable: tokenctl adopt --help';
   const text = JSON.stringify({ about, id, inode: String(ino) });
   await nodeFileSystem.overwrite(preparedPath, `${text}\n`);
-  await rename(preparedPath, join(directory, ANCHOR));
+  try {
+    await rename(preparedPath, join(directory, ANCHOR));
+  } catch (error) {
+    // Another user's, in a sticky directory that both use: machine and path decide here.
+    if (errnoOf(error) !== 'EPERM' && errnoOf(error) !== 'EACCES') {
+      throw error;
+    }
+  }
   return id;
 };
 

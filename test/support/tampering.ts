@@ -73,7 +73,7 @@ export const OF_THE_RECORD: readonly Tampering[] = [
     what: 'has a hole in the middle',
     tamper: ({ record }) => {
       const text = readFileSync(record);
-      writeFileSync(record, text.fill(0, text.length / 3, text.length / 2));
+      writeFileSync(record, text.fill(0, Math.floor(text.length / 3), Math.floor(text.length / 2)));
     },
     says: DAMAGED,
   },
