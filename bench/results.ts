@@ -86,6 +86,10 @@ export const choose = (
     bursts: results.bursts.filter((burst) => wants(BURST, rowOf(burst))),
     library: wants(LIBRARY, CALL) ? results.library : null,
     memory: results.memory.filter(({ name }) => wants(MEMORY, name)),
+    missing: results.missing.filter(({ name: row }) => {
+      const [group = '', ...name] = row.split(': ');
+      return wants(group, name.join(': '));
+    }),
   };
 };
 

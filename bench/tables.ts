@@ -99,14 +99,12 @@ const remarks = (
     ...notes,
   ].join('; ');
 
-const ms = (value: number | null): string => {
-  if (value === null) {
-    return '-';
-  }
-  return value < 100 ? `${value.toPrecision(3)} ms` : `${Math.round(value)} ms`;
-};
+const ms = (value: number | null): string => (value === null ? '-' : `${digits(value)} ms`);
+
+const digits = (value: number): string =>
+  value < 100 ? value.toPrecision(3) : Math.round(value).toString();
 
 const times = (value: number | null, base: number | null): string =>
   value === null || base === null ? '-' : `${(value / base).toFixed(2)} ×`;
 
-const range = ({ low, high }: Spread): string => `${low.toPrecision(3)}–${high.toPrecision(3)}`;
+const range = ({ low, high }: Spread): string => `${digits(low)}–${digits(high)}`;

@@ -44,7 +44,7 @@ interface Round {
   readonly cpuMs: number | null;
   readonly requests: number;
   readonly served: number;
-  /** What was last said on stderr, if anything. */
+  /** What one of them said on stderr, if anything. */
   readonly said: string | null;
   readonly node: Cost;
   readonly shell: Cost;
@@ -103,7 +103,7 @@ const play = async (provider: Provider, runner: Runner, processes: number): Prom
     cpuMs: burst.cpuMs === null ? null : burst.cpuMs * processes,
     requests: await provider.requests(),
     served: mostAlike(await readFile(runner.out, 'utf8')),
-    said: (await readFile(`${runner.out}.err`, 'utf8')).trim().split('\n').at(-1) || null,
+    said: complaintIn(await readFile(`${runner.out}.err`, 'utf8')),
     ...{ node, shell },
   };
 };
@@ -125,6 +125,12 @@ const mostAlike = (out: string): number => {
     counts.set(line, (counts.get(line) ?? 0) + 1);
   }
   return Math.max(0, ...counts.values());
+};
+
+/** Of a Node.js that dies of an error, the line with the error. */
+const complaintIn = (err: string): string | null => {
+  const [first = null, ...more] = err.split('\n').filter((line) => line.trim() !== '');
+  return more.find((line) => /^\w*Error\b/.test(line)) ?? first;
 };
 
 const burstOf = ({ name, by, rounds }: Runner, processes: number): Burst => ({

@@ -26,10 +26,10 @@ describe('the tables', () => {
   });
 
   it('name who is missing, and a machine that was busy', () => {
-    const missing = [{ name: 'gh', why: 'it is not installed' }];
+    const missing = [{ name: 'warm get: gh', why: 'it is not installed' }];
     const machine = { ...resultsOf().machine, load: 9 };
     const text = renderText(resultsOf({ missing, machine }));
-    expect(text).toContain('not measured: gh: it is not installed');
+    expect(text).toContain('not measured: warm get: gh: it is not installed');
     expect(text).toContain('BUSY');
     expect(renderText(resultsOf())).not.toContain('BUSY');
   });
@@ -50,5 +50,14 @@ describe('a choice', () => {
   it('keeps the base that its rows are compared with', () => {
     const chosen = choose(resultsOf(), (group, name) => group === WARM && name.includes('git'));
     expect(chosen.timings.map(({ name }) => name)).toEqual(['sh -c :', 'git credential-store']);
+  });
+
+  it('keeps what is missing of it', () => {
+    const missing = ['warm get: sh -c :', 'burst: gh'].map((name) => ({ name, why: '' }));
+    const chosen = choose(
+      resultsOf({ missing }),
+      (group, name) => `${group}|${name}` === 'warm get|sh -c :',
+    );
+    expect(chosen.missing.map(({ name }) => name)).toEqual(['warm get: sh -c :']);
   });
 });
