@@ -10,8 +10,8 @@ const BAR = 15;
 const AXIS = 40;
 
 /**
- * Warm get as bars, ours first. They begin where an empty shell script ends, for that is what nothing
- * that is started from a shell gets below; on a logarithmic scale their length is how many times it.
+ * Warm get as bars, ours first: how many times an empty shell script, on a logarithmic scale. From
+ * one pair of neighbours to the next that is steadier than the milliseconds, which are said beside it.
  *
  * @throws {Error} if these results have no warm get
  */
@@ -22,10 +22,9 @@ export const drawPlot = (results: Results): string => {
   if (floor === undefined || rows.length === 0) {
     throw new Error('there is nothing to draw: warm get was not measured');
   }
-  const floorMs = floor.wallMs.median;
-  const most = Math.max(...rows.map(({ wallMs }) => wallMs.median));
-  const x = (ms: number) =>
-    LEFT + (Math.log(ms / floorMs) / Math.log((most * 1.02) / floorMs)) * (WIDTH - LEFT - RIGHT);
+  const most = Math.max(2, ...rows.map(({ ratio }) => ratio.median));
+  const x = (ratio: number) =>
+    LEFT + Math.max(0, Math.log(ratio) / Math.log(most)) * (WIDTH - LEFT - RIGHT);
   const bottom = TOP + rows.length * ROW;
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${bottom + AXIS}" width="${WIDTH}" height="${bottom + AXIS}" role="img" aria-labelledby="title desc">`,
@@ -34,18 +33,11 @@ export const drawPlot = (results: Results): string => {
     STYLE,
     `<rect class="page" width="${WIDTH}" height="${bottom + AXIS}" rx="6"/>`,
     text(16, 26, 'head', 'How long a valid token takes to get'),
-    text(
-      16,
-      46,
-      'note',
-      'Whole processes, logarithmic. The bars begin where an empty shell script ends.',
-    ),
-    ...ticksUpTo(most)
-      .filter((ms) => x(ms) > LEFT + 80)
-      .map((ms) => tick(x(ms), bottom, String(ms))),
+    text(16, 46, 'note', 'A whole process, as many times an empty shell script (logarithmic)'),
+    ...TICKS.filter((ratio) => ratio <= most).map((ratio) => tick(x(ratio), bottom, `${ratio} ×`)),
     ...rows.map((row, index) => bar(row, TOP + index * ROW, x)),
     `<line class="floor" x1="${LEFT}" x2="${LEFT}" y1="${TOP - 8}" y2="${bottom + 6}"/>`,
-    text(LEFT, bottom + 22, 'tick', `sh -c :  ${milliseconds(floor)} ms`),
+    text(LEFT - 24, bottom + 22, 'axis', `sh -c : (${milliseconds(floor)} ms)`),
     '</svg>',
   ].join('\n')}\n`;
 };
@@ -60,7 +52,7 @@ const NAMES: Readonly<Record<string, string>> = {
 const rowsOf = (warm: readonly Timing[]): Timing[] =>
   warm
     .filter(({ name, by }) => by === 'peer' || name in NAMES)
-    .sort((a, b) => rank(a) - rank(b) || a.wallMs.median - b.wallMs.median);
+    .sort((a, b) => rank(a) - rank(b) || a.ratio.median - b.ratio.median);
 
 const rank = ({ name }: Timing): number => (name === USUAL ? 0 : 1);
 
@@ -80,12 +72,12 @@ const STYLE = `<style>
   text { font: 13px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #57606a }
   .page { fill: #ffffff }
   .head { font-size: 16px; font-weight: 600; fill: #1f2328 }
-  .note, .tick, .times { font-size: 12px }
-  .name { text-anchor: end }
+  .note, .tick, .axis, .beside { font-size: 12px }
+  .name, .axis { text-anchor: end }
   .tick { text-anchor: middle }
-  .ms { fill: #1f2328; stroke: #ffffff; stroke-width: 3px; paint-order: stroke }
-  .times { fill: #57606a }
-  .own .name, .own .ms { font-weight: 700 }
+  .times { fill: #1f2328; stroke: #ffffff; stroke-width: 3px; paint-order: stroke }
+  .beside { fill: #57606a; font-weight: 400 }
+  .own .name, .own .times { font-weight: 700 }
   .own .name { fill: #1f2328 }
   .own rect { fill: #1a7f37 }
   .peer rect { fill: #8c959f }
@@ -93,10 +85,10 @@ const STYLE = `<style>
   line { stroke: #d0d7de }
   line.floor { stroke: #57606a }
   @media (prefers-color-scheme: dark) {
-    text, .times { fill: #9198a1 }
+    text, .beside { fill: #9198a1 }
     .page { fill: #0d1117 }
     .head, .own .name { fill: #f0f6fc }
-    .ms { fill: #f0f6fc; stroke: #0d1117 }
+    .times { fill: #f0f6fc; stroke: #0d1117 }
     .own rect { fill: #3fb950 }
     .peer rect { fill: #656c76 }
     .floor rect { stroke: #656c76 }
@@ -106,14 +98,14 @@ const STYLE = `<style>
 </style>`;
 
 const bar = (row: Timing, y: number, x: (ms: number) => number): string => {
-  const end = x(row.wallMs.median);
+  const end = x(row.ratio.median);
   const kind = { tokenctl: 'own', peer: 'peer', floor: 'floor' }[row.by];
   const middle = y + BAR - 3;
   return [
     `<g class="${kind}">`,
     text(LEFT - 10, middle, 'name', titleOf(row)),
     `<rect x="${LEFT}" y="${y}" width="${Math.max(1, end - LEFT).toFixed(1)}" height="${BAR}"/>`,
-    `<text class="ms" x="${(end + 7).toFixed(1)}" y="${middle}">${milliseconds(row)} ms<tspan class="times" dx="9">${times(row)} ×</tspan></text>`,
+    `<text class="times" x="${(end + 7).toFixed(1)}" y="${middle}">${times(row)} ×<tspan class="beside" dx="9">${milliseconds(row)} ms</tspan></text>`,
     '</g>',
   ].join('');
 };
@@ -126,8 +118,7 @@ const times = ({ ratio: { median } }: Timing): string => median.toFixed(median <
 const tick = (x: number, bottom: number, label: string): string =>
   `<line x1="${x.toFixed(1)}" x2="${x.toFixed(1)}" y1="${TOP - 8}" y2="${bottom + 6}"/>${text(x, bottom + 22, 'tick', label)}`;
 
-const ticksUpTo = (most: number): number[] =>
-  [0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].filter((ms) => ms < most);
+const TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 
 const text = (x: number, y: number, kind: string, content: string): string =>
   `<text class="${kind}" x="${x.toFixed(1)}" y="${y}">${escapeXml(content)}</text>`;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { drawPlot } from '../../bench/plot.ts';
-import { resultsOf } from './results.ts';
+import { resultsOf, timing } from './results.ts';
 
 describe('the plot', () => {
   const svg = drawPlot(resultsOf());
@@ -21,6 +21,11 @@ describe('the plot', () => {
     );
     expect(git / ours).toBeCloseTo(Math.log(1.5) / Math.log(1.2), 1);
     expect(slow / git).toBeCloseTo(Math.log(50) / Math.log(1.5), 1);
+  });
+
+  it('has no bar for what chance makes faster than nothing', () => {
+    const timings = [...resultsOf().timings, timing('lucky', 0.9)];
+    expect(drawPlot(resultsOf({ timings }))).not.toMatch(/width="-/);
   });
 
   it('says in words what it shows', () => {
