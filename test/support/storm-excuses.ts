@@ -1,6 +1,6 @@
 import type { Facts } from './storm-facts.ts';
 import type { AuditLine, Interval, ProcessRun, TokenRequest } from './storm-history.ts';
-import { isUncommitted } from './storm-rules-sends.ts';
+import { isUncommitted } from './storm-losses.ts';
 
 /** Why a process may say "not now" (exit 5), by what it said. Null, or what is wrong with it. */
 export const excuseForUnavailable = (facts: Facts, run: ProcessRun): string | null => {
@@ -66,26 +66,22 @@ const wasRejected = (facts: Facts, run: ProcessRun): boolean =>
 const LONGEST_BACKOFF_MS = 60_000;
 const SLACK_MS = 200;
 
-/** An attempt with that outcome, no longer ago than its back-off, and itself explained. */
+/** An attempt with that outcome, no longer ago than its back-off. */
 const sharedFailure = (facts: Facts, run: ProcessRun, error: string): boolean => {
-  const earliest = run.startedAt - LONGEST_BACKOFF_MS - SLACK_MS;
-  const noted = facts.history.audit.some(
-    (line) =>
-      line.login === run.login &&
-      line.error === error &&
-      line.at >= earliest &&
-      line.at <= run.endedAt + SLACK_MS,
+  const isRecent = (at: number): boolean =>
+    at >= run.startedAt - LONGEST_BACKOFF_MS - SLACK_MS && at <= run.endedAt + SLACK_MS;
+  return (
+    facts.history.audit.some(
+      (line) => line.login === run.login && line.error === error && isRecent(line.at),
+    ) ||
+    // Killed when it had told the others, and before it could tell the audit.
+    facts
+      .runsOf(run.login)
+      .some(
+        ({ autopsy, ...killed }) =>
+          autopsy?.noted && isRecent(autopsy.at) && isCause(facts, killed, error),
+      )
   );
-  // Its sender may have been killed after it had told the others, and before it had told the audit.
-  const unnoted = facts.history.requests.some(
-    (request) =>
-      isOf(facts, request, run) &&
-      request.at >= earliest &&
-      request.at <= run.endedAt &&
-      facts.corpses(request.refresh ?? '').length > 0 &&
-      isFaultFor(error, request),
-  );
-  return noted || unnoted;
 };
 
 /** Whether something was done to an attempt that explains how it failed. */
@@ -94,17 +90,17 @@ export const isExplained = (facts: Facts, line: AuditLine): boolean => {
   if (run === null) {
     return false;
   }
-  const meanwhile = { startedAt: run.startedAt, endedAt: line.at };
-  const wasOffline = facts.history.outages.some(
-    ({ from, to }) => from <= line.at && to >= run.startedAt,
-  );
-  if (NETWORK_ERRORS.has(line.error ?? '') && wasOffline) {
-    return true;
-  }
-  return facts
-    .sends(line.spent ?? '')
-    .some((request) => during(request, meanwhile) && isFaultFor(line.error ?? '', request));
+  const meanwhile = { ...run, endedAt: line.at };
+  return isCause(facts, meanwhile, line.error ?? '');
 };
+
+/** Whether what was done to this login, or to all, while it ran makes a refresh fail in that way. */
+const isCause = (facts: Facts, span: Span & { readonly login: string }, error: string): boolean =>
+  (NETWORK_ERRORS.has(error) &&
+    facts.history.outages.some(({ from, to }) => from <= span.endedAt && to >= span.startedAt)) ||
+  facts.history.requests.some(
+    (request) => isOf(facts, request, span) && during(request, span) && isFaultFor(error, request),
+  );
 
 const NETWORK_ERRORS: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
 
@@ -143,5 +139,8 @@ const overlapMs = ({ from, to }: Interval, { startedAt, endedAt }: Span): number
 const during = ({ at, endedAt }: TokenRequest, span: Span): boolean =>
   at <= span.endedAt && (endedAt ?? Number.POSITIVE_INFINITY) >= span.startedAt;
 
-const isOf = (facts: Facts, { family }: TokenRequest, { login }: ProcessRun): boolean =>
-  facts.families.get(family ?? '')?.grant.login === login;
+const isOf = (
+  facts: Facts,
+  { family }: TokenRequest,
+  { login }: { readonly login: string },
+): boolean => facts.families.get(family ?? '')?.grant.login === login;

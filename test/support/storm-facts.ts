@@ -1,34 +1,19 @@
+import {
+  type Family,
+  familiesOf,
+  type Generation,
+  generationsOf,
+  groupBy,
+  savings,
+} from './storm-generations.ts';
 import type {
   AuditLine,
   Autopsy,
   Fingerprint,
-  Grant,
   History,
-  Issued,
   ProcessRun,
   TokenRequest,
 } from './storm-history.ts';
-
-/** An access token and the refresh token that came with it. */
-export interface Generation {
-  readonly login: string;
-  readonly family: string;
-  /** 1 is what the person signed in for. */
-  readonly number: number;
-  readonly issued: Issued;
-  /** The request that brought it; null for the first. */
-  readonly by: TokenRequest | null;
-  readonly previous: Generation | null;
-}
-
-/** A sign-in, and the import of its tokens. */
-export interface Family {
-  readonly grant: Grant;
-  /** Null if it never came to be started. */
-  readonly imported: ProcessRun | null;
-  /** Since when its refresh tokens are worthless, by the server's account. */
-  readonly deadAt: number;
-}
 
 /** A history, looked up by what its rules ask for. */
 export interface Facts {
@@ -41,6 +26,8 @@ export interface Facts {
   sends(refresh: Fingerprint): readonly TokenRequest[];
   attempts(refresh: Fingerprint): readonly AuditLine[];
   corpses(refresh: Fingerprint): readonly Corpse[];
+  /** Those who were killed when they had been answered, too, and not put that down yet. */
+  killedHolders(refresh: Fingerprint): readonly Corpse[];
   successor(refresh: Fingerprint): Generation | null;
   /** When this refresh token is first known to be in the store, or complete beside it. */
   savedAt(refresh: Fingerprint): number;
@@ -65,6 +52,9 @@ export const gatherFacts = (history: History): Facts => {
   const corpses = groupBy(history.processes.filter(isCorpse), ({ autopsy }) =>
     sentBy(autopsy, byRefresh),
   );
+  const holders = groupBy(history.processes.filter(isCorpse), ({ autopsy: { held, record } }) =>
+    held && record.kind === 'record' ? record.refresh : null,
+  );
   const runs = groupBy(history.processes, ({ pid }) => pid);
   const runsByLogin = groupBy(history.processes, ({ login }) => login);
   const saved = savings(history, byAccess);
@@ -74,6 +64,9 @@ export const gatherFacts = (history: History): Facts => {
     sends: (refresh) => sends.get(refresh) ?? [],
     attempts: (refresh) => attempts.get(refresh) ?? [],
     corpses: (refresh) => corpses.get(refresh) ?? [],
+    killedHolders: (refresh) => [
+      ...new Set([...(corpses.get(refresh) ?? []), ...(holders.get(refresh) ?? [])]),
+    ],
     successor: (refresh) => successors.get(refresh) ?? null,
     savedAt: (refresh) => saved.get(refresh) ?? Number.POSITIVE_INFINITY,
     runOf: (login, pid, at) =>
@@ -96,94 +89,4 @@ const sentBy = (
   return record.generation > gate
     ? (byRefresh.get(record.refresh)?.previous?.issued.refresh ?? null)
     : record.refresh;
-};
-
-const generationsOf = ({ grants, requests }: History): Generation[] => {
-  const generations: Generation[] = grants.map(({ login, family, issued }) => ({
-    ...{ login, family, issued },
-    ...{ number: 1, by: null, previous: null },
-  }));
-  const newest = new Map(generations.map((first) => [first.family, first]));
-  const rotations = requests.flatMap((by) =>
-    by.issued === null ? [] : [{ by, issued: by.issued }],
-  );
-  for (const { by, issued } of rotations.sort((a, b) => a.issued.at - b.issued.at)) {
-    const previous = newest.get(by.family ?? '');
-    if (previous !== undefined) {
-      const { login, family, number } = previous;
-      const next = { login, family, number: number + 1, issued, by, previous };
-      newest.set(family, next);
-      generations.push(next);
-    }
-  }
-  return generations;
-};
-
-const familiesOf = ({ grants, requests, revocations, processes }: History): Map<string, Family> => {
-  const imports = new Map(
-    processes.flatMap((run) =>
-      run.command.kind === 'import' ? [[run.command.family, run] as const] : [],
-    ),
-  );
-  const ends = groupBy(
-    [...revocations, ...requests.filter(({ outcome }) => outcome === 'reuse_detected')],
-    ({ family }) => family,
-  );
-  return new Map(
-    grants.map((grant) => [
-      grant.family,
-      {
-        grant,
-        imported: imports.get(grant.family) ?? null,
-        deadAt: Math.min(...(ends.get(grant.family) ?? []).map(({ at }) => at)),
-      },
-    ]),
-  );
-};
-
-/** Each sign of a refresh token in the store, the earliest of each. What is printed must be there, too. */
-const savings = (
-  { audit, processes, requests }: History,
-  byAccess: ReadonlyMap<Fingerprint, Generation>,
-): Map<Fingerprint, number> => {
-  const saved = new Map<Fingerprint, number>();
-  const note = (refresh: Fingerprint | null | undefined, at: number): void => {
-    if (refresh) {
-      saved.set(refresh, Math.min(at, saved.get(refresh) ?? at));
-    }
-  };
-  for (const { event, issued, token, at } of audit) {
-    note(issued, at);
-    note(event === 'import' ? token : null, at);
-  }
-  for (const { refresh, at } of requests) {
-    note(refresh, at);
-  }
-  for (const { printed, atPrint, autopsy, endedAt } of processes) {
-    note(byAccess.get(printed ?? '')?.issued.refresh, endedAt);
-    for (const [sight, at] of [
-      [atPrint, endedAt],
-      [autopsy?.record, autopsy?.at ?? 0],
-      [autopsy?.next, autopsy?.at ?? 0],
-    ] as const) {
-      note(sight?.kind === 'record' ? sight.refresh : null, at);
-    }
-  }
-  return saved;
-};
-
-const groupBy = <Key, Value>(
-  values: readonly Value[],
-  keyOf: (value: Value) => Key | null,
-): Map<Key, Value[]> => {
-  const groups = new Map<Key, Value[]>();
-  for (const value of values) {
-    const key = keyOf(value);
-    if (key !== null) {
-      const group = groups.get(key) ?? [];
-      group.push(value);
-      groups.set(key, group);
-    }
-  }
-  return groups;
 };

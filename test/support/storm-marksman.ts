@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Blow } from './storm-plan.ts';
+import type { Blow } from './storm-blows.ts';
 import type { Running } from './storm-processes.ts';
 import { examine } from './storm-sight.ts';
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Fate } from './storm-blows.ts';
 import { getErrand, importErrand, invalidateErrand, removeErrand } from './storm-errands.ts';
 import type { ProcessRun } from './storm-history.ts';
-import { type Action, type Fate, planReturns, type Step } from './storm-plan.ts';
+import { type Action, planReturns, type Step } from './storm-plan.ts';
 import type { Errand } from './storm-processes.ts';
 import type { Stage } from './storm-stage.ts';
 

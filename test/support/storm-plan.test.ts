@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { LOGINS, planReturns, planShots, planSteps } from './storm-plan.ts';
+import { planShots } from './storm-blows.ts';
+import { LOGINS, planReturns, planSteps } from './storm-plan.ts';
 
 const take = <T>(count: number, next: () => T): T[] => Array.from({ length: count }, next);
 

@@ -1,4 +1,5 @@
-import type { Facts, Generation } from './storm-facts.ts';
+import type { Facts } from './storm-facts.ts';
+import type { Generation } from './storm-generations.ts';
 import type { ProcessRun } from './storm-history.ts';
 import { runViolation, type Violation } from './storm-violation.ts';
 

@@ -1,6 +1,8 @@
-import type { Facts, Generation } from './storm-facts.ts';
+import type { Facts } from './storm-facts.ts';
+import type { Generation } from './storm-generations.ts';
 import type { ProcessRun, TokenRequest } from './storm-history.ts';
-import { excuseForLoss, isForced, isUncommitted } from './storm-rules-sends.ts';
+import { excuseForLoss, isUncommitted } from './storm-losses.ts';
+import { isForced } from './storm-rules-sends.ts';
 import { killedAt, type Violation, violation } from './storm-violation.ts';
 
 /** Of a stated lifetime; before that nobody renews unasked. */

@@ -1,6 +1,8 @@
-import type { Corpse, Facts, Generation } from './storm-facts.ts';
+import type { Facts } from './storm-facts.ts';
+import type { Generation } from './storm-generations.ts';
 import type { Fingerprint, ProcessRun, TokenRequest } from './storm-history.ts';
-import { isCutOff, killedAt, type Violation, violation } from './storm-violation.ts';
+import { isUncommitted } from './storm-losses.ts';
+import { killedAt, type Violation, violation } from './storm-violation.ts';
 
 /** Invariant 1: what may be sent, and how often. For each refresh token: who passed the gate with it, what arrived. */
 export const judgeSends = (facts: Facts): Violation[] =>
@@ -47,7 +49,7 @@ const judgeCount = (
   const { refresh } = generation.issued;
   const accounted =
     // It may have been killed at its second.
-    facts.corpses(refresh).length * 2 +
+    facts.killedHolders(refresh).length * 2 +
     facts.attempts(refresh).reduce((sum, { requests = 0 }) => sum + requests, 0);
   const at = sends.at(-1)?.at ?? 0;
   return sends.length <= accounted
@@ -98,10 +100,6 @@ const judgeAfterRefusal = (
     ? [violation('sent although it is known to be dead', at, generation, { by: run?.pid })]
     : [];
 
-/** What it died of, it died of before its result became the record. */
-export const isUncommitted = ({ autopsy: { gate, record } }: Corpse): boolean =>
-  record.kind === 'record' && record.generation === gate;
-
 /** A failure is shared, for a second at least; so long is the pause within one attempt, too. */
 const SHORTEST_PAUSE_MS = 900;
 /** Process start times come in ticks of 10 ms. */
@@ -141,34 +139,3 @@ const ANSWERS: readonly string[] = ['status', 'html', 'redirect'];
 
 export const isForced = (run: ProcessRun | null): boolean =>
   run?.command.kind === 'get' && run.command.force;
-
-/** Why the answer to a rotation of this token may be lost; null if there is no excuse. */
-export const excuseForLoss = (
-  facts: Facts,
-  spent: Generation,
-  rotation: TokenRequest,
-): 'killed' | 'fault' | 'outage' | null => {
-  // What was complete in a dead process's lease was to be adopted.
-  const killed = facts
-    .corpses(spent.issued.refresh)
-    .some((corpse) => corpse.autopsy.next.kind !== 'record' && maySend(facts, corpse, rotation));
-  const broken = rotation.fault === 'reset' || rotation.fault === 'hang';
-  const cutOff = isCutOff(facts.history, rotation);
-  return killed ? 'killed' : broken ? 'fault' : cutOff ? 'outage' : null;
-};
-
-/**
- * The request came while this process held the lease; or after its death, while one held it that has
- * another request to answer for, or none.
- */
-const maySend = (facts: Facts, corpse: Corpse, { at, holder, refresh }: TokenRequest): boolean => {
-  if (holder === corpse.pid) {
-    return true;
-  }
-  const arrived = facts.sends(refresh ?? '').filter((send) => send.holder === holder).length;
-  const own = facts
-    .attempts(refresh ?? '')
-    .filter(({ pid }) => pid === holder)
-    .reduce((sum, { requests = 0 }) => sum + requests, 0);
-  return killedAt(corpse) <= at && arrived > own;
-};

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestLogEntry } from '../../src/demo/request-log.ts';
-import { LOGINS, planShots, type Shot } from './storm-plan.ts';
+import { planShots, type Shot } from './storm-blows.ts';
+import { LOGINS } from './storm-plan.ts';
 import { isStillWriting, seeHolder } from './storm-sight.ts';
 import type { Stage } from './storm-stage.ts';
 

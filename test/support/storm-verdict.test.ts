@@ -87,6 +87,36 @@ describe('a storm’s checker permits', () => {
     ).toEqual([]);
   });
 
+  test('a sender may be killed between two requests of its attempt', () => {
+    expect(
+      broken((story) => {
+        const first = story.signIn(0);
+        story.request({
+          ...{
+            refresh: first.refresh,
+            outcome: 'fault',
+            fault: 'status',
+            status: 502,
+            holder: 700,
+          },
+        });
+        story.kill(first, { gate: null }, { pid: 700 });
+        story.refresh(first);
+      }),
+    ).toEqual([]);
+  });
+
+  test('a failure may be told to the others by one that was killed before it told the audit', () => {
+    expect(
+      broken((story) => {
+        const first = story.signIn(0);
+        story.outage({ from: story.now(), to: story.now() + 500 });
+        story.kill(first, { gate: null, noted: true });
+        story.fail(5, 'not now: ECONNREFUSED (try later)');
+      }),
+    ).toEqual([]);
+  });
+
   test('no network at all', () => {
     expect(
       broken((story) => {
