@@ -133,7 +133,7 @@ const MAX_SKEW_MS = 30_000;
 /** … but never more than this part of a short lifetime: a 2-second token stays usable for 1.8 s. */
 const SKEW_FRACTION = 0.1;
 /** A wall clock this far before the record was written has been stepped back: trust nothing it says. */
-const CLOCK_TOLERANCE_MS = 60_000;
+export const CLOCK_TOLERANCE_MS = 60_000;
 
 export type Freshness = 'fresh' | 'window' | 'expired';
 

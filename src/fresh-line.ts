@@ -51,7 +51,7 @@ const NO_DEADLINE_S = 2 ** 31 - 1;
 const seconds = (ms: number): number =>
   Math.min(Math.max(0, Math.floor(ms / 1000)), Number.MAX_SAFE_INTEGER);
 
-/** The token if nothing stands against printing it, and its line in the file shows it as it is. */
+/** The token if nothing stands against printing it, and it is of characters that the launcher knows. */
 const plainToken = (record: Credential): string | null => {
   const token = record.accessToken?.reveal() ?? '';
   const plain =
@@ -59,7 +59,6 @@ const plainToken = (record: Credential): string | null => {
     !record.rejected &&
     record.lifeboat === null &&
     record.tokenType.toLowerCase() === 'bearer' &&
-    // JSON escapes quotation marks and backslashes.
-    /^[!#-[\]-~]+$/.test(token);
+    /^[A-Za-z0-9._~+/=:@%,!-]+$/.test(token);
   return plain ? token : null;
 };

@@ -252,6 +252,7 @@ describe('the lines that a launcher reads', () => {
     ['it holds a backslash, which JSON escapes', { accessToken: new Secret('a\\b') }],
     ['it holds what JSON escapes', { accessToken: new Secret('a\nb') }],
     ['it holds what is more than one byte', { accessToken: new Secret('a\u00e9b') }],
+    ['it holds what a shell might not take as it is', { accessToken: new Secret('a$b') }],
     ['it is empty', { accessToken: new Secret('') }],
     ['it is in a lifeboat, which must be brought home', { lifeboat: '/tmp/lifeboat' }],
   ])('offer no token if %s', (_why, members) => {
@@ -460,7 +461,8 @@ function launch(record: Credential, now: Moment): string | null {
   const [, token] = /^"access_token":"([^"\\]+)",$/.exec(lines[1] ?? '') ?? [];
   const [, until] = /^"fresh_until":(\d+),$/.exec(lines[2] ?? '') ?? [];
   const second = (ms: number) => Math.floor(ms / 1000);
-  const byWall = now.epochMs < (freshUntilMs(record) ?? 0) && now.epochMs > record.issued.epochMs;
+  const byWall =
+    now.epochMs < (freshUntilMs(record) ?? 0) && now.epochMs > record.issued.epochMs - 30_000;
   const bySecond =
     now.uptimeMs === null
       ? Number(until) > second(now.epochMs)

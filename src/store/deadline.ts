@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Credential } from '../credential.ts';
+import { CLOCK_TOLERANCE_MS, type Credential } from '../credential.ts';
 import { freshUntilMs } from '../fresh-line.ts';
 import { attempt } from '../lock/directory.ts';
 import type { FileSystem } from '../platform/fs.ts';
@@ -7,7 +7,7 @@ import { ANCHOR } from './origin.ts';
 
 /**
  * Sets the modification time of a record that is about to be put in its place to its deadline, and
- * sees to it that the anchor's is not before its issue.
+ * sees to it that the anchor's tells of its issue.
  *
  * Whether one file is newer than another is the one question about the wall clock that costs a shell
  * no process. `bin/tokenctl` serves a record only while its time lies ahead, and the anchor's does
@@ -26,23 +26,22 @@ export const setDeadline = async (
     return;
   }
   await attempt(async () => {
-    await raiseAnchor(fs, directory, record.issued.epochMs);
+    // Half the tolerance leaves room for shells that compare whole seconds.
+    await raiseAnchor(fs, directory, record.issued.epochMs - CLOCK_TOLERANCE_MS / 2);
     await fs.setMtime(path, untilMs);
   });
 };
 
-/** More than any two clocks that are kept by NTP differ. */
-const STEP_MS = 60_000;
-
-const raiseAnchor = async (fs: FileSystem, directory: string, issuedMs: number): Promise<void> => {
+const raiseAnchor = async (fs: FileSystem, directory: string, timeMs: number): Promise<void> => {
   const anchor = join(directory, ANCHOR);
   const newestMs = await fs.mtimeMs(anchor);
-  if (newestMs > Date.now() + STEP_MS) {
-    // The clock was ahead when that was set. What was issued then has a deadline that is as far off.
+  const wasAhead = newestMs > Date.now() + CLOCK_TOLERANCE_MS;
+  if (wasAhead) {
+    // The clock was, when that was set. What was issued then has a deadline that is as far off.
     await forgetDeadlines(fs, directory);
-    await fs.setMtime(anchor, issuedMs);
-  } else if (newestMs < issuedMs) {
-    await fs.setMtime(anchor, issuedMs);
+  }
+  if (wasAhead || newestMs < timeMs) {
+    await fs.setMtime(anchor, timeMs);
   }
 };
 

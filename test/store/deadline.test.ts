@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -86,22 +86,21 @@ describe('the modification time of a record', () => {
 });
 
 describe('the modification time of the anchor', () => {
-  it('is not before the issue of any token beside it', async () => {
-    const soon = Date.now() + 30_000;
+  it('is not before the issue of any token beside it, give or take what a clock may', async () => {
+    const soon = Date.now() + 60_000;
     await save(issuedAt(soon));
-    expect(timeOf('tokenctl-anchor')).toBeCloseTo(soon, -1);
+    expect(timeOf('tokenctl-anchor')).toBeCloseTo(soon - 30_000, -1);
     await save(issuedAt(Date.now() - HOUR_MS), 'other');
-    expect(timeOf('tokenctl-anchor')).toBeCloseTo(soon, -1);
+    expect(timeOf('tokenctl-anchor')).toBeCloseTo(soon - 30_000, -1);
     await save(issuedAt(soon + 10_000), 'other');
-    expect(timeOf('tokenctl-anchor')).toBeCloseTo(soon + 10_000, -1);
+    expect(timeOf('tokenctl-anchor')).toBeCloseTo(soon - 20_000, -1);
   });
 
   it('comes back from a future that the clock was in, and takes no deadline with it', async () => {
     await save(issuedAt(Date.now() + 1000 * HOUR_MS), 'other');
-    utimesSync(pathOf('tokenctl-anchor'), Date.now(), Date.now() / 1000 + 1000 * 3600);
     const record = issuedAt(Date.now());
     await save(record);
-    expect(timeOf('tokenctl-anchor')).toBeCloseTo(record.issued.epochMs, -1);
+    expect(timeOf('tokenctl-anchor')).toBeCloseTo(record.issued.epochMs - 30_000, -1);
     expect(timeOf('other.json')).toBeLessThanOrEqual(Date.now());
     expect(timeOf('work.json')).toBeCloseTo(record.issued.epochMs + FRESH_MS, -1);
   });
