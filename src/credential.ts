@@ -172,7 +172,7 @@ const isSteppedBack = ({ issued }: Credential, now: Moment): boolean =>
 const skewMs = (lifetimeMs: number): number => Math.min(MAX_SKEW_MS, lifetimeMs * SKEW_FRACTION);
 
 /** Age at which the access token is no longer handed out. */
-const deadlineMs = (record: Credential): number => {
+export const deadlineMs = (record: Credential): number => {
   const lifetimeMs = (record.lifetime ?? Number.POSITIVE_INFINITY) * 1000;
   return lifetimeMs - skewMs(lifetimeMs);
 };

@@ -27,6 +27,8 @@ export interface TokenctlErrorOptions {
   login?: string | undefined;
   /** The command or step that mends it. */
   hint?: string | undefined;
+  /** Whoever else asked for this login at the same time would hear the same. */
+  shared?: true;
   /** What caused it. Never an object that holds a token: convert those first. */
   cause?: unknown;
 }
@@ -37,12 +39,14 @@ export class TokenctlError extends Error {
   readonly code: ErrorCode;
   readonly login: string | undefined;
   readonly hint: string | undefined;
+  readonly shared: boolean;
 
   constructor(code: ErrorCode, message: string, options: TokenctlErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.login = options.login;
     this.hint = options.hint;
+    this.shared = options.shared ?? false;
   }
 }
 

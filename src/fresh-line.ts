@@ -1,4 +1,4 @@
-import { type Credential, proactiveMs } from './credential.ts';
+import { type Credential, deadlineMs, proactiveMs } from './credential.ts';
 
 /**
  * What `bin/tokenctl` needs to know before it may print the access token without asking anyone: the
@@ -42,6 +42,23 @@ export const freshUntilMs = (record: Credential): number | null => {
   return lifetime === null
     ? NO_DEADLINE_S * 1000
     : Math.floor(issued.epochMs + proactiveMs(record));
+};
+
+/**
+ * From when on, by the wall clock, nobody can be given this token, so that who asks may wait for
+ * somebody else to renew it; what the launcher could not print afterwards is never waited for.
+ */
+export const expiredFromMs = (record: Credential): number => {
+  const { accessToken, issued, lifeboat, lifetime, rejected, state, tokenType } = record;
+  const worthWaiting =
+    state.kind === 'active' && lifeboat === null && tokenType.toLowerCase() === 'bearer';
+  const unusable = rejected || accessToken === null;
+  if (!worthWaiting || (!unusable && (lifetime === null || plainToken(record) === null))) {
+    return NO_DEADLINE_S * 1000;
+  }
+  return unusable
+    ? 0
+    : Math.min(NO_DEADLINE_S * 1000, Math.ceil(issued.epochMs + deadlineMs(record)));
 };
 
 /** Fresh until rejected. The last second that a shell with 32-bit arithmetic can compare. */

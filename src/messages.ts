@@ -11,6 +11,7 @@ export const failureOf = (
   new TokenctlError(code, `${LEAD[code]}: ${printable(why, 400)}`, {
     login,
     hint: mend === undefined ? hintFor(code, login) : `tokenctl ${mend} ${login}`,
+    shared: true,
   });
 
 const LEAD: Readonly<Record<ErrorCode, string>> = {

@@ -53,6 +53,7 @@ const reserve = async (
     throw new TokenctlError('refused', why, {
       login,
       hint: 'make room, or its directory writable',
+      shared: true,
       cause: error,
     });
   }

@@ -3,6 +3,7 @@ import { TokenctlError } from '../errors.ts';
 import type { Token } from '../token.ts';
 import { parseDuration } from './duration.ts';
 import type { GetArguments } from './get-options.ts';
+import { releaseHerd } from './herd.ts';
 import { print } from './io.ts';
 import { useLightFetchTypes } from './light-fetch.ts';
 import { asked, openLogin } from './manager.ts';
@@ -26,6 +27,7 @@ export const get = async (name: string, options: GetArguments): Promise<void> =>
   if (options.idToken && options.refresh && mayRenewIdToken(token)) {
     token = await manager.getValidToken({ ...request, force: true });
   }
+  releaseHerd();
   await print(`${format(token, options)}\n`, name);
   reportWarnings(name, token.warnings);
   if (!token.saved) {

@@ -1,6 +1,7 @@
 import { isDebugMode } from './debug-mode.ts';
 import { get } from './get.ts';
 import { parseGetArguments } from './get-options.ts';
+import { leadHerd } from './herd.ts';
 import { endWithStdout, flush } from './io.ts';
 import { reportError, reportUncaught } from './report.ts';
 
@@ -21,7 +22,7 @@ const main = async (args: readonly string[]): Promise<void> => {
 const run = async ([command, ...args]: readonly string[]): Promise<void> => {
   const plain = command === 'get' && !isDebugMode() ? parseGetArguments(args) : null;
   if (plain !== null) {
-    return get(plain.name, plain.options);
+    return leadHerd(() => get(plain.name, plain.options));
   }
   const { runProgram } = await import('./program.ts');
   return runProgram(command === undefined ? [] : [command, ...args]);

@@ -40,7 +40,7 @@ export const reportWarnings = (login: string, warnings: readonly string[]): void
   }
 };
 
-const asLine = ({ message, login, hint }: TokenctlError): string => {
+export const asLine = ({ message, login, hint }: TokenctlError): string => {
   const about = login === undefined ? '' : `${login}: `;
   const mend = hint === undefined ? '' : ` (${printable(hint, 600)})`;
   return `tokenctl: ${about}${printable(message, 600)}${mend}`;

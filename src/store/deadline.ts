@@ -1,6 +1,7 @@
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { CLOCK_TOLERANCE_MS, type Credential } from '../credential.ts';
-import { freshUntilMs } from '../fresh-line.ts';
+import { errnoOf } from '../errors.ts';
+import { expiredFromMs, freshUntilMs } from '../fresh-line.ts';
 import { attempt } from '../lock/directory.ts';
 import type { FileSystem } from '../platform/fs.ts';
 import { ANCHOR } from './origin.ts';
@@ -29,6 +30,35 @@ export const setDeadline = async (
     // Half the tolerance leaves room for shells that compare whole seconds.
     await raiseAnchor(fs, directory, record.issued.epochMs - CLOCK_TOLERANCE_MS / 2);
     await fs.setMtime(path, untilMs);
+  });
+};
+
+/**
+ * Beside a record: its modification time says from when on nobody can be served without a refresh, and
+ * `bin/tokenctl` waits for its lock then (flock(2)) instead of starting a Node.js that would only wait.
+ * What it contains is said in `cli/herd.ts`. An economy: nothing depends on it.
+ */
+export const herdPath = (recordPath: string): string =>
+  join(dirname(recordPath), `${basename(recordPath, '.json')}.herd`);
+
+/** Set before the record is put in its place: in the window nobody may wait. */
+export const setHerd = async (
+  fs: FileSystem,
+  recordPath: string,
+  record: Credential,
+): Promise<void> => {
+  const path = herdPath(recordPath);
+  const set = () => fs.setMtime(path, expiredFromMs(record));
+  await attempt(async () => {
+    try {
+      await set();
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') {
+        throw error;
+      }
+      await fs.create(path, '');
+      await set();
+    }
   });
 };
 

@@ -4,7 +4,7 @@ import { errnoOf, TokenctlError } from '../errors.ts';
 import { attempt } from '../lock/directory.ts';
 import { type Remains, removeRemains } from '../lock/remains.ts';
 import { serialiseRecord } from '../record-format.ts';
-import { setDeadline } from './deadline.ts';
+import { herdPath, setDeadline, setHerd } from './deadline.ts';
 import { type HeldFile, parentOf, readParsed, readRecord } from './held-file.ts';
 import { forgetRemains, inherit } from './inherit.ts';
 import { isDirectory, isLink, requireReplaceable } from './location.ts';
@@ -47,6 +47,7 @@ export const fileLease = (held: HeldFile): StoreLease => {
     commit: async () => {
       if (written !== null) {
         await setDeadline(place.fs, lease.nextPath, directory, written.next);
+        await setHerd(place.fs, recordPath, written.next);
       }
       const step = await lease.commit(recordPath);
       if (step === 'lost') {
@@ -82,6 +83,7 @@ export const fileLease = (held: HeldFile): StoreLease => {
           : place.fs.rename(recordPath, `${lease.nextPath}.removed`));
         await place.fs.syncDirectory(directory);
         if (!shared) {
+          await attempt(() => place.fs.unlink(herdPath(recordPath)));
           // What dead holders left may hold tokens as well; last, for it may be the only copy.
           await forgetRemains(held, before?.kind === 'record' ? before.record : null);
         }
