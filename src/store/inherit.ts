@@ -10,7 +10,7 @@ import {
   parseRecord,
   withoutRemainder,
 } from '../record-parser.ts';
-import { setDeadline } from './deadline.ts';
+import { setDeadline, setHerd } from './deadline.ts';
 import { type HeldFile, parentOf, readParsed } from './held-file.ts';
 import type { Inheritance } from './store.ts';
 
@@ -146,6 +146,7 @@ const adopt = async (
   try {
     const nextPath = await inStore(held, best);
     await setDeadline(place.fs, nextPath, directory, best.parsed.record);
+    await setHerd(place.fs, recordPath, best.parsed.record);
     await place.fs.rename(nextPath, recordPath);
     await place.fs.syncDirectory(directory);
   } catch (error) {

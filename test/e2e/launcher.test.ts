@@ -17,7 +17,7 @@ it('says what Node.js says, whoever answers', async () => {
   let answered = 0;
   // What is over in seconds may be over between the two.
   const lasting = situations.filter(({ record: { lifetime } }) => (lifetime ?? 3600) >= 3600);
-  for (const [index, situation] of fc.sample(lasting, rounds(40, 400)).entries()) {
+  for (const [index, situation] of fc.sample(lasting, rounds(200, 400)).entries()) {
     const home = join(directory, `${index}`);
     const record = await arrange(home, situation);
     const run = (command: string, ...before: string[]) => {

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -103,6 +103,53 @@ describe('the modification time of the anchor', () => {
     expect(timeOf('tokenctl-anchor')).toBeCloseTo(record.issued.epochMs - 30_000, -1);
     expect(timeOf('other.json')).toBeLessThanOrEqual(Date.now());
     expect(timeOf('work.json')).toBeCloseTo(record.issued.epochMs + FRESH_MS, -1);
+  });
+});
+
+describe('the modification time of the file that a herd waits at', () => {
+  const DEADLINE_MS = HOUR_MS - 30_000;
+  const NEVER_MS = (2 ** 31 - 1) * 1000;
+
+  it('is when the token expires, by the wall clock', async () => {
+    const record = issuedAt(Date.now());
+    await save(record);
+    expect(timeOf('work.herd')).toBeCloseTo(record.issued.epochMs + DEADLINE_MS, -1);
+    expect(statSync(pathOf('work.herd'))).toMatchObject({ size: 0 });
+    expect(statSync(pathOf('work.herd')).mode & 0o777).toBe(0o600);
+  });
+
+  it('is long ago if there is no token to be served', async () => {
+    await save(issuedAt(Date.now(), { rejected: true }));
+    expect(timeOf('work.herd')).toBe(0);
+    await save(issuedAt(Date.now(), { generation: 2, accessToken: null }));
+    expect(timeOf('work.herd')).toBe(0);
+  });
+
+  it.each<[string, Partial<Credential>]>([
+    ['does not expire', { lifetime: null }],
+    ['belongs to a dead login', { state: { kind: 'dead', reason: null, at: null } }],
+    ['could not be printed by the launcher', { tokenType: 'DPoP' }],
+    ['was saved in a lifeboat', { lifeboat: '/tmp/lifeboat' }],
+  ])('never comes if the token %s', async (_what, members) => {
+    await save(issuedAt(Date.now(), members));
+    expect(timeOf('work.herd')).toBe(NEVER_MS);
+  });
+
+  it('is set for what a dead process left, and the file goes with the login', async () => {
+    await save(issuedAt(Date.now() - HOUR_MS));
+    const next = issuedAt(Date.now(), { generation: 2 });
+    const leaving = await hold();
+    const previous = (await leaving.read())?.record ?? null;
+    await leaving.reserve(previous);
+    await leaving.write(next, previous);
+    await leaving.leaveBehind();
+    await leaving.release();
+    const lease = await hold();
+    expect((await lease.inherit(new Set())).adopted?.generation).toBe(2);
+    expect(timeOf('work.herd')).toBeCloseTo(next.issued.epochMs + DEADLINE_MS, -1);
+    await lease.remove();
+    await lease.release();
+    expect(existsSync(pathOf('work.herd'))).toBe(false);
   });
 });
 
