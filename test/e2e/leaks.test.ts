@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { findLeaks, type Seen } from '../support/leaks.ts';
 import { createSharedLogin, type SharedLogin } from '../support/login.ts';
 import { need } from '../support/need.ts';
-import type { Result } from '../support/tokenctl.ts';
+import { LAUNCHED, type Result } from '../support/tokenctl.ts';
 import { canWitness, contentOf, pathsBelow, witness } from '../support/witness.ts';
 
 const CLIENT_SECRET = 'Cs9-odd/secret+with=all&of it%20"it\\';
@@ -448,8 +448,10 @@ async function observed(
   stage: Stage,
   { args, input, env, signal }: Scenario,
   debugMode: NodeJS.ProcessEnv = DEBUG,
+  command?: readonly string[],
 ): Promise<{ result: Result; seen: Seen; looks: number }> {
   const running = stage.start(args, {
+    command,
     input: input?.(stage) ?? '',
     env: { ...TALKATIVE, ...debugMode, TMPDIR: stage.temp, ...env?.(stage) },
   });
@@ -480,43 +482,42 @@ function filesOf({ home, temp }: Stage): Seen {
 // (--heapsnapshot-signal, --heapsnapshot-near-heap-limit, --heap-prof, --inspect), a core dump
 // (ulimit -c) or attaches a debugger sees the tokens, which must be somewhere.
 describe('nothing that is secret is to be seen anywhere but in its place', () => {
-  // Without debug mode a get goes a shorter way.
+  // Without debug mode a get goes a shorter way, and with the launcher the shortest.
+  const ways = { 'in debug mode': DEBUG, plainly: {}, 'by the launcher': {} } as const;
   const all = Object.entries(SCENARIOS).flatMap(([command, scenarios]) =>
     scenarios.flatMap((scenario) =>
-      (command === 'get' ? [DEBUG, {}] : [DEBUG]).map(
-        (debug) => [command, scenario.what, 'TOKENCTL_DEBUG' in debug, debug, scenario] as const,
+      Object.entries(command === 'get' ? ways : { 'in debug mode': DEBUG }).map(
+        ([way, debug]) => [command, scenario.what, way, debug, scenario] as const,
       ),
     ),
   );
 
-  test.for(all)(
-    '%s: %s (debug mode: %s)',
-    async ([command, , isDebug, debug, scenario], context) => {
-      need(context, canWitness, 'a /proc that shows other processes');
-      const stage = await createStage();
-      await scenario.before?.(stage);
-      const args = [command, ...scenario.args];
-      const { result, seen, looks } = await observed(stage, { ...scenario, args }, debug);
-      expect({ code: result.code, stderr: result.stderr }).toSatisfy(({ code }) =>
-        [scenario.code].flat().includes(code),
-      );
-      expect(looks).toBeGreaterThan(0);
-      if (result.code === 0 && command !== 'help') {
-        expect(result.stderr.includes('tokenctl: debug: ')).toBe(isDebug);
-      }
-      const reports = Object.keys(seen).filter((path) => /\/report\.[^/]*\.json$/.test(path));
-      expect(reports).toHaveLength(scenario.leavesReport ? 1 : 0);
-      const { stdout } = result;
-      const printed = stdout === '' ? null : (scenario.prints?.(stdout) ?? null);
-      const withheld = stage.secrets().filter((secret) => secret !== printed);
-      // What a person gives as an argument is there for all to see; it must not get any further.
-      const { arguments: argv = '', environment = '', ...said } = seen;
-      const stray = (secret: string) => secret !== STRAY && secret !== 'p4ss-of-proxy';
-      expect(findLeaks({ ...said, stdout }, withheld)).toEqual([]);
-      expect(findLeaks(said, stage.secrets())).toEqual([]);
-      expect(findLeaks({ argv, environment }, stage.secrets().filter(stray))).toEqual([]);
-    },
-  );
+  test.for(all)('%s: %s (%s)', async ([command, , way, debug, scenario], context) => {
+    need(context, canWitness, 'a /proc that shows other processes');
+    const stage = await createStage();
+    await scenario.before?.(stage);
+    const args = [command, ...scenario.args];
+    const launched = way === 'by the launcher' ? LAUNCHED : undefined;
+    const { result, seen, looks } = await observed(stage, { ...scenario, args }, debug, launched);
+    expect({ code: result.code, stderr: result.stderr }).toSatisfy(({ code }) =>
+      [scenario.code].flat().includes(code),
+    );
+    expect(looks).toBeGreaterThan(0);
+    if (result.code === 0 && command !== 'help') {
+      expect(result.stderr.includes('tokenctl: debug: ')).toBe(debug === DEBUG);
+    }
+    const reports = Object.keys(seen).filter((path) => /\/report\.[^/]*\.json$/.test(path));
+    expect(reports).toHaveLength(scenario.leavesReport ? 1 : 0);
+    const { stdout } = result;
+    const printed = stdout === '' ? null : (scenario.prints?.(stdout) ?? null);
+    const withheld = stage.secrets().filter((secret) => secret !== printed);
+    // What a person gives as an argument is there for all to see; it must not get any further.
+    const { arguments: argv = '', environment = '', ...said } = seen;
+    const stray = (secret: string) => secret !== STRAY && secret !== 'p4ss-of-proxy';
+    expect(findLeaks({ ...said, stdout }, withheld)).toEqual([]);
+    expect(findLeaks(said, stage.secrets())).toEqual([]);
+    expect(findLeaks({ argv, environment }, stage.secrets().filter(stray))).toEqual([]);
+  });
 });
 
 test('the demo shows none of the tokens that it makes', async (context) => {

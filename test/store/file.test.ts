@@ -88,6 +88,7 @@ describe('a new login', () => {
       expect(modesBelow(join(root, 'home'))).toEqual({
         credentials: '700',
         'credentials/tokenctl-anchor': '600',
+        'credentials/work.herd': '600',
         'credentials/work.json': '600',
         'audit.jsonl': '600',
         seen: '700',
@@ -188,7 +189,11 @@ describe.skipIf(!posix)('a credential file that is a link (INCIDENTS 3)', () => 
     expect(withoutOrigin(readFileSync(real, 'utf8'))).toBe(
       serialiseRecord(NEXT, tokenHash(RECORD.refreshToken)),
     );
-    expect(readdirSync(join(root, 'profile')).sort()).toEqual(['team.json', 'tokenctl-anchor']);
+    expect(readdirSync(join(root, 'profile')).sort()).toEqual([
+      'team.herd',
+      'team.json',
+      'tokenctl-anchor',
+    ]);
     expect((await store.read())?.record.generation).toBe(2);
   });
 
@@ -563,6 +568,9 @@ describe('a lease', () => {
       'mtimeMs tokenctl-anchor',
       'setMtime tokenctl-anchor',
       'setMtime next.json',
+      'setMtime work.herd',
+      'create work.herd',
+      'setMtime work.herd',
       'rename next.json work.json',
       'syncDirectory credentials',
     ]);
@@ -877,7 +885,7 @@ describe('the list of logins', () => {
 
 /** What is beside each other; the anchor is always there once something was written. */
 function entries(): string[] {
-  return readdirSync(credentials).filter((entry) => entry !== 'tokenctl-anchor');
+  return readdirSync(credentials).filter((entry) => !isBeside(entry));
 }
 
 async function hold(of: Store): Promise<StoreLease> {
@@ -993,7 +1001,7 @@ function deadName(): LeaseName {
 function treeOf(directory: string): Record<string, string> {
   return Object.fromEntries(
     readdirSync(directory, { recursive: true, encoding: 'utf8' })
-      .filter((entry) => entry !== 'tokenctl-anchor')
+      .filter((entry) => !isBeside(entry))
       .sort()
       .map((entry) => {
         const stats = lstatSync(join(directory, entry));
@@ -1058,4 +1066,9 @@ function failing(code: string): () => Promise<never> {
 
 function failingInto(target: string, code: string): FileSystem['rename'] {
   return (from, to) => (to === target ? failing(code)() : nodeFileSystem.rename(from, to));
+}
+
+/** What is there for the launcher and for copies, and holds nothing of a login. */
+function isBeside(entry: string): boolean {
+  return entry === 'tokenctl-anchor' || entry.endsWith('.herd');
 }

@@ -17,6 +17,8 @@ export interface Result {
 export interface RunOptions {
   readonly input?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** What is started, if not the command by Node.js. */
+  readonly command?: readonly string[] | undefined;
 }
 
 const BIN = resolve(import.meta.dirname, '../../bin/tokenctl.js');
@@ -24,6 +26,8 @@ const BIN = resolve(import.meta.dirname, '../../bin/tokenctl.js');
 const NODE = process.env.TOKENCTL_TEST_NODE ?? process.execPath;
 /** The command as a shell starts it. */
 export const TOKENCTL: readonly string[] = [NODE, BIN];
+/** The same by way of the launcher. */
+export const LAUNCHED: readonly string[] = ['sh', BIN.replace(/\.js$/, '')];
 
 /** A home of its own for one test, removed afterwards. */
 export const createHome = () => {
@@ -46,9 +50,13 @@ export const createHome = () => {
 
 export type Home = ReturnType<typeof createHome>;
 
-export const startTokenctl = (args: readonly string[], { input = '', env = {} }: RunOptions) => {
+export const startTokenctl = (
+  args: readonly string[],
+  { input = '', env = {}, command = TOKENCTL }: RunOptions,
+) => {
   const started = performance.now();
-  const child = execa(NODE, [BIN, ...args], {
+  const [file = NODE, ...before] = command;
+  const child = execa(file, [...before, ...args], {
     env: childEnvironment(env),
     extendEnv: false,
     input,
