@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { CLOCK_TOLERANCE_MS, type Credential } from '../credential.ts';
 import { errnoOf } from '../errors.ts';
 import { expiredFromMs, freshUntilMs } from '../fresh-line.ts';
@@ -34,20 +34,20 @@ export const setDeadline = async (
 };
 
 /**
- * Beside a record: its modification time says from when on nobody can be served without a refresh, and
- * `bin/tokenctl` waits for its lock then (flock(2)) instead of starting a Node.js that would only wait.
- * What it contains is said in `cli/herd.ts`. An economy: nothing depends on it.
+ * The modification time of this file, beside a login's record, says from when on nobody can be served
+ * without a refresh. `bin/tokenctl` waits for its lock then (flock(2)) instead of starting a Node.js that
+ * would only wait; what is in it, `cli/herd.ts` says. An economy: nothing depends on it.
+ *
+ * Set before the record is put in its place, for in the window nobody may wait.
  */
-export const herdPath = (recordPath: string): string =>
-  join(dirname(recordPath), `${basename(recordPath, '.json')}.herd`);
-
-/** Set before the record is put in its place: in the window nobody may wait. */
 export const setHerd = async (
   fs: FileSystem,
-  recordPath: string,
+  path: string | null,
   record: Credential,
 ): Promise<void> => {
-  const path = herdPath(recordPath);
+  if (path === null) {
+    return;
+  }
   const set = () => fs.setMtime(path, expiredFromMs(record));
   await attempt(async () => {
     try {

@@ -4,7 +4,7 @@ import { errnoOf, TokenctlError } from '../errors.ts';
 import { attempt } from '../lock/directory.ts';
 import { type Remains, removeRemains } from '../lock/remains.ts';
 import { serialiseRecord } from '../record-format.ts';
-import { herdPath, setDeadline, setHerd } from './deadline.ts';
+import { setDeadline, setHerd } from './deadline.ts';
 import { type HeldFile, parentOf, readParsed, readRecord } from './held-file.ts';
 import { forgetRemains, inherit } from './inherit.ts';
 import { isDirectory, isLink, requireReplaceable } from './location.ts';
@@ -15,7 +15,7 @@ import type { StoreLease } from './store.ts';
 const RESERVED_GROWTH_BYTES = 16 * 1024;
 
 export const fileLease = (held: HeldFile): StoreLease => {
-  const { acquired, place, recordPath, directory, login, lifeboats } = held;
+  const { acquired, place, recordPath, directory, login, lifeboats, herdPath } = held;
   const { lease } = acquired;
   const stamp = createStamp(held);
   // What dead holders left about the refresh token that is stored now; without meaning after the next.
@@ -47,7 +47,7 @@ export const fileLease = (held: HeldFile): StoreLease => {
     commit: async () => {
       if (written !== null) {
         await setDeadline(place.fs, lease.nextPath, directory, written.next);
-        await setHerd(place.fs, recordPath, written.next);
+        await setHerd(place.fs, herdPath, written.next);
       }
       const step = await lease.commit(recordPath);
       if (step === 'lost') {
@@ -83,7 +83,9 @@ export const fileLease = (held: HeldFile): StoreLease => {
           : place.fs.rename(recordPath, `${lease.nextPath}.removed`));
         await place.fs.syncDirectory(directory);
         if (!shared) {
-          await attempt(() => place.fs.unlink(herdPath(recordPath)));
+          if (herdPath !== null) {
+            await attempt(() => place.fs.unlink(herdPath));
+          }
           // What dead holders left may hold tokens as well; last, for it may be the only copy.
           await forgetRemains(held, before?.kind === 'record' ? before.record : null);
         }

@@ -28,7 +28,7 @@ export const fileStore = (pathOrName: string, env: NodeJS.ProcessEnv = process.e
   if (isAbsolute(pathOrName) || /[/\\]|\.json$/.test(pathOrName)) {
     const path = resolve(pathOrName);
     const name = path.slice(path.lastIndexOf(sep) + 1).replace(/\.json$/, '');
-    return openFileStore({ path, login: name, env, seen: nothingSeen });
+    return openFileStore({ path, login: name, env, seen: nothingSeen, herdPath: null });
   }
   return loginStore(pathOrName, env);
 };
@@ -42,6 +42,7 @@ export const loginStore = (name: string, env: NodeJS.ProcessEnv = process.env): 
     login,
     env,
     seen: fileSeen(paths.seen),
+    herdPath: join(paths.credentials, `${login}.herd`),
     audit: fileAudit(paths.audit),
   });
 };
@@ -51,6 +52,8 @@ interface Opened {
   readonly login: string;
   readonly env: NodeJS.ProcessEnv;
   readonly seen: Seen;
+  /** Where the launcher looks (`deadline.ts`); null for what it does not know. */
+  readonly herdPath: string | null;
   readonly audit?: Audit;
 }
 
@@ -90,7 +93,7 @@ export const listLogins = async (directory: string): Promise<string[]> => {
 };
 
 const tryLease = async (
-  { path, login, env, seen }: Opened,
+  { path, login, env, seen, herdPath }: Opened,
   judge: Judge,
 ): Promise<LeaseAttempt> => {
   try {
@@ -116,7 +119,7 @@ const tryLease = async (
         return {
           kind: 'held',
           lease: fileLease({
-            ...{ acquired, path, recordPath, directory, login, place, seen },
+            ...{ acquired, path, recordPath, directory, login, place, seen, herdPath },
             lifeboats: fileLifeboats(env),
           }),
         };

@@ -17,6 +17,8 @@ export interface HeldFile {
   readonly recordPath: string;
   readonly directory: string;
   readonly login: string;
+  /** What the launcher waits at, if it knows this login. */
+  readonly herdPath: string | null;
   readonly seen: Seen;
   readonly lifeboats: Lifeboats;
 }

@@ -136,7 +136,7 @@ const adopt = async (
   found: readonly Found[],
   current: ParsedRecord | null,
 ): Promise<Credential | null> => {
-  const { place, recordPath, directory, login } = held;
+  const { place, recordPath, directory, login, herdPath } = held;
   const [best] = found
     .filter(({ parsed }) => succeeds(parsed, current))
     .sort((one, other) => other.parsed.record.generation - one.parsed.record.generation);
@@ -146,7 +146,7 @@ const adopt = async (
   try {
     const nextPath = await inStore(held, best);
     await setDeadline(place.fs, nextPath, directory, best.parsed.record);
-    await setHerd(place.fs, recordPath, best.parsed.record);
+    await setHerd(place.fs, herdPath, best.parsed.record);
     await place.fs.rename(nextPath, recordPath);
     await place.fs.syncDirectory(directory);
   } catch (error) {

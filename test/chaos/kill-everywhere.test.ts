@@ -204,7 +204,9 @@ const examineFiles = async (
 ): Promise<boolean> => {
   const { home, server } = login;
   const entries = () =>
-    readdirSync(join(home, 'credentials')).filter((entry) => entry !== 'tokenctl-anchor');
+    readdirSync(join(home, 'credentials')).filter(
+      (entry) => entry !== 'tokenctl-anchor' && entry !== 'work.herd',
+    );
   const files = filesBelow(home).filter(({ path }) => path !== 'credentials/work.json');
   for (const { path, text } of files) {
     expect(

@@ -28,7 +28,7 @@ const signalAt = async (
 
 const strayFiles = async ({ home }: SharedLogin): Promise<string[]> =>
   (await readdir(join(home, 'credentials'))).filter(
-    (name) => !['work.json', 'tokenctl-anchor'].includes(name),
+    (name) => !['work.json', 'work.herd', 'tokenctl-anchor'].includes(name),
   );
 
 test('a holder that is killed before the server rotated costs one more request and no time-out', async () => {

@@ -275,5 +275,5 @@ const expectSaved = async (login: SharedLogin): Promise<string> => {
 
 const strayFiles = async ({ home }: SharedLogin): Promise<string[]> =>
   (await readdir(join(home, 'credentials'), { recursive: true })).filter(
-    (name) => !['work.json', 'tokenctl-anchor'].includes(name),
+    (name) => !['work.json', 'work.herd', 'tokenctl-anchor'].includes(name),
   );

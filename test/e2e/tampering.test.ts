@@ -152,7 +152,7 @@ describe('nothing is lost by', () => {
     truncateSync(places.record, 100);
     expect(await soon(['get', 'work'])).toMatchObject({ code: 0, stderr: '' });
     expect(server).toMatchObject({ tokenRequests: 1, reuseDetections: 0 });
-    expect(readdirSync(places.directory).sort()).toEqual([ANCHOR, 'work.json']);
+    expect(readdirSync(places.directory).sort()).toEqual([ANCHOR, 'work.herd', 'work.json']);
   });
 
   test.each(Object.entries(IN_A_DEAD_LEASE))('a dead lease that holds %s', async (_what, fill) => {
@@ -163,7 +163,7 @@ describe('nothing is lost by', () => {
     const audit = readFileSync(places.audit, 'utf8');
     expect(await soon(['get', 'work'])).toMatchObject({ code: 0, stderr: '' });
     expect(server).toMatchObject({ tokenRequests: 1, reuseDetections: 0 });
-    expect(readdirSync(places.directory).sort()).toEqual([ANCHOR, 'work.json']);
+    expect(readdirSync(places.directory).sort()).toEqual([ANCHOR, 'work.herd', 'work.json']);
     expect(readFileSync(places.audit, 'utf8')).toContain(audit);
   });
 

@@ -189,11 +189,7 @@ describe.skipIf(!posix)('a credential file that is a link (INCIDENTS 3)', () => 
     expect(withoutOrigin(readFileSync(real, 'utf8'))).toBe(
       serialiseRecord(NEXT, tokenHash(RECORD.refreshToken)),
     );
-    expect(readdirSync(join(root, 'profile')).sort()).toEqual([
-      'team.herd',
-      'team.json',
-      'tokenctl-anchor',
-    ]);
+    expect(readdirSync(join(root, 'profile')).sort()).toEqual(['team.json', 'tokenctl-anchor']);
     expect((await store.read())?.record.generation).toBe(2);
   });
 
@@ -907,7 +903,7 @@ async function holdWith(fs: FileSystem): Promise<StoreLease> {
   const directory = credentials;
   return fileLease({
     ...{ acquired, place, path, recordPath: path, directory, login: 'work' },
-    ...{ seen: nothingSeen, lifeboats: noLifeboats },
+    ...{ seen: nothingSeen, lifeboats: noLifeboats, herdPath: join(credentials, 'work.herd') },
   });
 }
 

@@ -168,7 +168,7 @@ const isRenewable = async (login: SharedLogin): Promise<boolean> => {
 };
 
 const LASTING =
-  /^(credentials\/work\.json|credentials\/tokenctl-anchor|audit\.jsonl|seen\/[0-9a-f]{32})$/;
+  /^(credentials\/work\.(json|herd)|credentials\/tokenctl-anchor|audit\.jsonl|seen\/[0-9a-f]{32})$/;
 
 const straysOf = ({ home }: SharedLogin): string[] => {
   const files = filesBelow(home).map(({ path }) => path);

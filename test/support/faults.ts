@@ -181,6 +181,7 @@ const IN_LEASE = [
  */
 const CHANGED: readonly string[] = [
   ...['audit.jsonl', 'seen/GRANT.new', 'credentials/work.lock.LEASE.new'],
+  'credentials/work.herd',
   'credentials/work.lock.LEASE.new/LEASE/owner.json',
   ...['LEASE', 'DEAD'].flatMap((lease) =>
     IN_LEASE.flatMap((each) => [

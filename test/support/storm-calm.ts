@@ -104,7 +104,7 @@ const parseLine = (line: string): AuditLine => {
 const strayFiles = (home: string): string[] => {
   const expected = new Set([
     ...['credentials', 'credentials/tokenctl-anchor', 'seen', 'audit.jsonl', 'audit.jsonl.1'],
-    ...LOGINS.map((login) => `credentials/${login}.json`),
+    ...LOGINS.flatMap((login) => [`credentials/${login}.json`, `credentials/${login}.herd`]),
     ...LOGINS.map((login) => `seen/${seenName(home, login)}`),
   ]);
   return readdirSync(home, { recursive: true, encoding: 'utf8' }).filter(
