@@ -34,7 +34,7 @@ const library = await build({
   },
 });
 
-// What a get does not need even when it refreshes is kept out of its way, in files of its own.
+// Loaded by what is not a plain get only, or where a proxy is set: files of their own, out of its way.
 const APART = ['commander', 'https-proxy-agent'];
 const apart = await build({
   ...options,
@@ -43,14 +43,61 @@ const apart = await build({
   outExtension: { '.js': '.cjs' },
 });
 
-// The command, in one CommonJS file: a file less to find and the module loader's asynchronous half
-// left alone make a start a fifth shorter. What is reached by a dynamic import() is still only run
-// when it is needed, and V8 does not compile a function before that.
-const command = await build({
+const aside = {
+  name: 'aside',
+  setup: ({ onResolve }) => {
+    onResolve({ filter: new RegExp(`^(${APART.join('|')})$`) }, ({ path }) => ({
+      path: `./apart/${path}.cjs`,
+      external: true,
+    }));
+    onResolve({ filter: /^\.\/any-command\.ts$/ }, () => ({
+      path: './any-command.cjs',
+      external: true,
+    }));
+  },
+};
+
+/**
+ * Parts of Node.js that a get would pay for and hardly uses: `assert` and `module` alone bring twenty
+ * more of its modules with them (docs/performance.md). What is missing here fails the build.
+ */
+const LIGHT = {
+  // signal-exit, below proper-lockfile, checks one argument with it.
+  assert: 'export const equal = (a, b, why) => { if (a != b) throw new TypeError(why); };',
+  'node:module': 'export const createRequire = () => require;',
+  'node:timers/promises': `export const setTimeout = (ms, ...more) => {
+    if (more.length > 0) throw new TypeError('not in a plain get: build.js');
+    return new Promise((done) => { globalThis.setTimeout(done, ms); });
+  };`,
+};
+/** For default imports by env-paths: of CommonJS, each would be copied, property by property. */
+const DEFAULTS = {
+  'node:os': "export default require('os');",
+  'node:path': "export default require('path');",
+  'node:process': 'export default process;',
+};
+
+const light = {
+  name: 'light',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /./ }, ({ path, importer }) =>
+      Object.hasOwn(LIGHT, path) ||
+      (Object.hasOwn(DEFAULTS, path) && /[/\\]env-paths[/\\]/.test(importer))
+        ? { path, namespace: 'light' }
+        : null,
+    );
+    onLoad({ filter: /./, namespace: 'light' }, ({ path }) => ({
+      contents: LIGHT[path] ?? DEFAULTS[path],
+    }));
+  },
+};
+
+// The command, in CommonJS: the module loader's asynchronous half left alone makes a start a fifth
+// shorter. What is reached by a dynamic import() is only run when it is needed.
+const commandOptions = {
   ...options,
-  entryPoints: { cli: 'src/cli/main.ts' },
   alias: { ...options.alias, 'node:fs/promises': './src/platform/blocking-fs.ts' },
-  // Less for V8 to read; names stay, for stack traces.
+  // Less for V8 to read.
   minifyWhitespace: true,
   minifySyntax: true,
   format: 'cjs',
@@ -58,23 +105,36 @@ const command = await build({
   // require() instead: import() would start the other module loader after all.
   supported: { 'dynamic-import': false },
   define: { ...options.define, 'import.meta.url': '__url' },
-  plugins: [
-    {
-      name: 'apart',
-      setup: ({ onResolve }) => {
-        onResolve({ filter: new RegExp(`^(${APART.join('|')})$`) }, ({ path }) => ({
-          path: `./apart/${path}.cjs`,
-          external: true,
-        }));
-      },
-    },
-  ],
+  plugins: [aside],
+};
+
+// A plain get, whole, and every other command, whole as well: they share no code, and a process runs
+// the one or the other.
+const command = await build({
+  ...commandOptions,
+  entryPoints: { cli: 'src/cli/main.ts', 'any-command': 'src/cli/any-command.ts' },
   banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href;" },
 });
+const plainGet = await build({
+  ...commandOptions,
+  entryPoints: { 'plain-get': 'src/cli/plain-get.ts' },
+  plugins: [aside, light],
+  // Nobody reads its stack traces: debug mode is among the other commands.
+  minifyIdentifiers: true,
+  // oauth4webapi only looks there for a browser, and Node.js would make one up.
+  define: { ...options.define, 'import.meta.url': '__filename', navigator: 'undefined' },
+  // An expression, as src/cli/compiled-code.ts runs it.
+  banner: { js: '(function(exports,require,module,__filename,__dirname){' },
+  footer: { js: '})' },
+});
+if (readFileSync(new URL('dist/plain-get.cjs', import.meta.url)).some((byte) => byte > 0x7f)) {
+  // V8 would take two bytes for each character, and src/cli/compiled-code.ts reads it as Latin-1.
+  throw new Error('dist/plain-get.cjs is not ASCII');
+}
 
 // The bundled libraries' licences ask to be kept with every copy.
 const packages = new Set(
-  [library, apart, command]
+  [library, apart, command, plainGet]
     .flatMap(({ metafile }) => Object.keys(metafile.inputs))
     .flatMap((path) => {
       const [, name] = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path) ?? [];

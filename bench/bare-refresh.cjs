@@ -2,11 +2,13 @@
 // room, send the refresh token, make the answer durable, put it in its place, say that it was seen.
 // Three fsyncs and three renames, as many as tokenctl's. What it does not do: judge anything, survive
 // anything, wait for anybody.
-const { request } = require('node:http');
 const fs = require('node:fs');
 
 const path = process.argv[2];
 const record = JSON.parse(fs.readFileSync(path, 'utf8'));
+const { request } = require(
+  record.token_endpoint.startsWith('https:') ? 'node:https' : 'node:http',
+);
 
 fs.mkdirSync(`${path}.lock.new`);
 fs.renameSync(`${path}.lock.new`, `${path}.lock`);

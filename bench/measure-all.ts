@@ -1,7 +1,7 @@
 import type { Bench } from './bench.ts';
 import { prepareCases, SHELL } from './case.ts';
 import { measureBursts } from './groups/burst.ts';
-import { measureExpired } from './groups/expired.ts';
+import { measureExpired, measureExpiredOverTls } from './groups/expired.ts';
 import { measureLibrary } from './groups/library.ts';
 import { measureMemory } from './groups/memory.ts';
 import { measureOtherShells } from './groups/other-shells.ts';
@@ -29,6 +29,7 @@ export const measureAll = async (bench: Bench): Promise<Measured> => {
       ...(await measureOtherShells(bench)),
       ...(await measureStatus(bench, manyLogins)),
       ...(await measureExpired(bench)),
+      ...(await measureExpiredOverTls(bench)),
     ],
     bursts: await measureBursts(bench),
     library: await measureLibrary(bench),

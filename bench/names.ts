@@ -3,6 +3,8 @@ export const WARM = 'warm get';
 export const OTHER_SHELLS = 'other shells';
 export const STATUS = 'status';
 export const EXPIRED = 'expired get';
+/** As from every real provider. */
+export const EXPIRED_TLS = 'expired get over TLS';
 export const BURST = 'burst';
 export const LIBRARY = 'library';
 export const MEMORY = 'memory';

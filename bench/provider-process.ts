@@ -1,9 +1,19 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
+import { createServer, type TlsOptions } from 'node:tls';
 import { startAuthorizationServer } from '../src/demo/authorization-server.ts';
 import type { TokenResponse } from '../src/demo/token-families.ts';
 
+export interface Settings {
+  readonly latencyMs: number;
+  readonly lifetime: number;
+  /** Behind TLS, with this key and certificate. */
+  readonly tls?: { readonly key: string; readonly cert: string } | undefined;
+}
+
 /** What the bench asks of its provider, and the answer. */
 export type Question =
-  | { readonly ask: 'start'; readonly latencyMs: number; readonly lifetime: number }
+  | ({ readonly ask: 'start' } & Settings)
   | { readonly ask: 'grant' }
   | { readonly ask: 'requests' };
 
@@ -20,9 +30,10 @@ const answerer = () => {
   let server: Awaited<ReturnType<typeof startAuthorizationServer>> | undefined;
   return async (question: Question): Promise<Started | TokenResponse | number> => {
     if (question.ask === 'start') {
-      const { latencyMs, lifetime } = question;
+      const { latencyMs, lifetime, tls } = question;
       server = await startAuthorizationServer({ latencyMs, accessTokenLifetime: lifetime });
-      return { tokenEndpoint: server.tokenEndpoint, clientId: server.clientId };
+      const { tokenEndpoint, clientId } = server;
+      return { tokenEndpoint: tls ? await behindTls(tokenEndpoint, tls) : tokenEndpoint, clientId };
     }
     if (server === undefined) {
       throw new Error('the provider has not been started');
@@ -35,6 +46,20 @@ const answerer = () => {
     server.clearLog();
     return tokenRequests;
   };
+};
+
+/** The same endpoint over TLS, as from a load balancer. */
+const behindTls = async (endpoint: string, keyPair: TlsOptions): Promise<string> => {
+  const { hostname, port, pathname } = new URL(endpoint);
+  const front = createServer(keyPair, (socket) => {
+    const back = connect(Number(port), hostname);
+    socket.pipe(back).pipe(socket);
+    socket.on('error', () => back.destroy());
+    back.on('error', () => socket.destroy());
+  });
+  front.listen(0, '127.0.0.1');
+  await once(front, 'listening');
+  return `https://127.0.0.1:${(front.address() as AddressInfo).port}${pathname}`;
 };
 
 const answer = answerer();

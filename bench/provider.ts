@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { TokenResponse } from '../src/demo/token-families.ts';
 import { type Bench, PROGRAMS } from './bench.ts';
-import type { Question, Started } from './provider-process.ts';
+import type { Question, Settings, Started } from './provider-process.ts';
 
 /** The demo's authorization server, in a process of its own. */
 export interface Provider extends Started {
@@ -13,10 +13,7 @@ export interface Provider extends Started {
   requests(): Promise<number>;
 }
 
-export const startProvider = async (
-  bench: Bench,
-  settings: { readonly latencyMs: number; readonly lifetime: number },
-): Promise<Provider> => {
+export const startProvider = async (bench: Bench, settings: Settings): Promise<Provider> => {
   const child = fork(join(PROGRAMS, 'provider.mjs'));
   bench.atEnd(() => {
     child.kill();

@@ -1,4 +1,14 @@
-import { BURST, CALL, EXPIRED, HERD, LATENCY_MS, LIBRARY, USUAL, WARM } from './names.ts';
+import {
+  BURST,
+  CALL,
+  EXPIRED,
+  EXPIRED_TLS,
+  HERD,
+  LATENCY_MS,
+  LIBRARY,
+  USUAL,
+  WARM,
+} from './names.ts';
 import { type Burst, type Results, rowOf, type Timing } from './results.ts';
 
 /** What a figure should be. It is printed, and nothing fails: the machine may be busy. */
@@ -14,7 +24,7 @@ export interface Target {
 export const targetsOf = (results: Results): Target[] => [
   ...warmTargets(results),
   ...results.timings
-    .filter(({ group, by }) => group === EXPIRED && by === 'tokenctl')
+    .filter(({ group, by }) => [EXPIRED, EXPIRED_TLS].includes(group) && by === 'tokenctl')
     .map((timing) => ratioAtMost(timing, 1.25)),
   ...results.bursts
     .filter(({ name }) => name === HERD)

@@ -59,8 +59,11 @@ export const errnoOf = (error: unknown): string | undefined => {
 /** libuv does not know EDQUOT and ESTALE, of all errors: what a home with a quota or on NFS says. */
 const nameUnknown = (code: string): string | undefined => {
   const [, errno] = /^Unknown system error -(\d+)$/.exec(code) ?? [];
+  if (errno === undefined) {
+    return undefined;
+  }
   const known = Object.entries(constants.errno).find(([, number]) => String(number) === errno);
-  return errno === undefined ? undefined : (known?.[0] ?? `errno ${errno}`);
+  return known?.[0] ?? `errno ${errno}`;
 };
 
 /**

@@ -1,12 +1,15 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Bench, ROOT } from '../bench.ts';
 import { type Case, type CaseKind, kindOf, NODE, prepareCases } from '../case.ts';
 import { createHome, type Home, requireLauncher } from '../homes.ts';
 import { measure } from '../measure.ts';
-import { EXPIRED } from '../names.ts';
+import { EXPIRED, EXPIRED_TLS } from '../names.ts';
 import { NPM_PEERS, npmCommand, writeCredential } from '../peers/npm.ts';
 import { type Provider, startProvider } from '../provider.ts';
 import type { Timing } from '../results.ts';
+import type { Command } from '../shell-loop.ts';
 
 /** Still fresh when it is printed, and expired when the next process has started. */
 export const LIFETIME_S = 0.03;
@@ -18,6 +21,36 @@ export const measureExpired = async (bench: Bench): Promise<Timing[]> => {
   const kinds = [...expiredKinds(provider), ...NPM_PEERS.map((peer) => peerKind(provider, peer))];
   const cases = await prepareCases(bench, [EXPIRED], [...kinds, kindOf(NODE)]);
   return measure(bench, EXPIRED, await bareScript(bench, provider), cases);
+};
+
+/** The same over TLS, as from every real provider: whoever refreshes pays for that. */
+export const measureExpiredOverTls = async (bench: Bench): Promise<Timing[]> => {
+  const directory = bench.directory('disk');
+  const certificate = join(directory, 'certificate.pem');
+  const key = join(directory, 'key.pem');
+  try {
+    const subject = ['-subj', '/CN=tokenctl-bench', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    const files = ['-keyout', key, '-out', certificate, '-days', '2'];
+    execFileSync('openssl', ['req', '-x509', ...kind, ...subject, ...files], { stdio: 'ignore' });
+  } catch {
+    bench.miss(EXPIRED_TLS, 'openssl is not installed, or cannot make a certificate');
+    return [];
+  }
+  const tls = { key: readFileSync(key, 'utf8'), cert: readFileSync(certificate, 'utf8') };
+  const provider = await startProvider(bench, { latencyMs: 0, lifetime: LIFETIME_S, tls });
+  // Node.js reads all authorities for the first connection anyway; this has it do so at its start.
+  const env = { NODE_EXTRA_CA_CERTS: certificate };
+  const trusting = <Some extends { command: Command }>(one: Some): Some => ({
+    ...one,
+    command: { ...one.command, env: { ...one.command.env, ...env } },
+  });
+  const kinds = expiredKinds(provider).map((kind) => ({
+    ...kind,
+    prepare: async (bench: Bench) => trusting(await kind.prepare(bench)),
+  }));
+  const cases = await prepareCases(bench, [EXPIRED_TLS], [...kinds, kindOf(trusting(NODE))]);
+  return measure(bench, EXPIRED_TLS, trusting(await bareScript(bench, provider)), cases);
 };
 
 /** Our command, which refreshes each time it is called. */

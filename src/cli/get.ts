@@ -10,8 +10,8 @@ import { asked, openLogin } from './manager.ts';
 import { rejectedToken } from './rejected-token.ts';
 import { reportError, reportWarnings } from './report.ts';
 
-/** Prints an access token that is valid now. */
-export const get = async (name: string, options: GetArguments): Promise<void> => {
+/** Prints an access token that is valid now. Gives whether it had to be refreshed. */
+export const get = async (name: string, options: GetArguments): Promise<boolean> => {
   requireOneForm(options);
   useLightFetchTypes();
   const { manager } = openLogin(name);
@@ -46,6 +46,7 @@ export const get = async (name: string, options: GetArguments): Promise<void> =>
       options.json ?? false,
     );
   }
+  return token.refreshed;
 };
 
 const requireOneForm = ({ json, header, idToken, force, refresh }: GetArguments): void => {

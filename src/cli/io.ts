@@ -20,8 +20,14 @@ export const print = (text: string, login?: string): Promise<void> =>
 export const flush = (): Promise<void> =>
   process.stdout.writableLength === 0 ? Promise.resolve() : print('', subject);
 
-/** Writes to stderr: talk, never the answer. */
+let isStderrWatched = false;
+
+/** Writes to stderr: talk, never the answer. That nobody can hear it is no fault. */
 export const say = (text: string): void => {
+  if (!isStderrWatched) {
+    isStderrWatched = true;
+    process.stderr.on('error', () => {});
+  }
   process.stderr.write(text);
 };
 
@@ -43,7 +49,6 @@ export const endWithStdout = (report: (error: TokenctlError) => number): void =>
           ),
     );
   });
-  process.stderr.on('error', () => {});
 };
 
 /** A token response of some tokens; a file given by mistake stops here. */

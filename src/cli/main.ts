@@ -1,31 +1,21 @@
+import { runCompiled } from './compiled-code.ts';
 import { isDebugMode } from './debug-mode.ts';
-import { get } from './get.ts';
 import { parseGetArguments } from './get-options.ts';
-import { leadHerd } from './herd.ts';
-import { endWithStdout, flush } from './io.ts';
-import { reportError, reportUncaught } from './report.ts';
 
+/**
+ * A plain `get` and all other commands are bundles of their own that share no code (build.js): a
+ * process runs the one or the other.
+ */
 const main = async (args: readonly string[]): Promise<void> => {
-  endWithStdout((error) => reportError(error, args.includes('--json')));
-  reportUncaught(args.includes('--json'));
-  try {
-    await run(args);
-  } catch (error) {
-    process.exitCode = reportError(error, args.includes('--json'));
+  const plain = args[0] === 'get' && !isDebugMode() ? parseGetArguments(args.slice(1)) : null;
+  if (plain === null) {
+    const { runAnyCommand } = await import('./any-command.ts');
+    return runAnyCommand(args);
   }
-  await flush();
-  // All is said and written. A name that is still being looked up for a connection nobody waits for
-  // any more cannot be cancelled, and would keep the process alive for half a minute.
-  process.exit();
+  const { exports, keepCompiled } = runCompiled(PLAIN_GET, require);
+  return (exports as typeof import('./plain-get.ts')).runPlainGet(args, plain, keepCompiled);
 };
 
-const run = async ([command, ...args]: readonly string[]): Promise<void> => {
-  const plain = command === 'get' && !isDebugMode() ? parseGetArguments(args) : null;
-  if (plain !== null) {
-    return leadHerd(() => get(plain.name, plain.options));
-  }
-  const { runProgram } = await import('./program.ts');
-  return runProgram(command === undefined ? [] : [command, ...args]);
-};
+const PLAIN_GET = `${__dirname}/plain-get.cjs`;
 
 void main(process.argv.slice(2));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EXPIRED, USUAL } from '../../bench/names.ts';
+import { EXPIRED, EXPIRED_TLS, USUAL } from '../../bench/names.ts';
 import type { Results } from '../../bench/results.ts';
 import { targetsOf } from '../../bench/targets.ts';
 import { burst, resultsOf, timing } from './results.ts';
@@ -32,8 +32,8 @@ describe('the targets of a warm get', () => {
 });
 
 describe('the target of an expired get', () => {
-  it('is about ours and not about the peers', () => {
-    const at = { group: EXPIRED, base: 'bare' };
+  it.each([EXPIRED, EXPIRED_TLS])('(%s) is about ours and not about the peers', (group) => {
+    const at = { group, base: 'bare' };
     const timings = [timing('ours', 1.4, { ...at, by: 'tokenctl' }), timing('theirs', 2, at)];
     expect(verdicts(resultsOf({ timings }))).toEqual(['ours: ≤ 1.25 × bare false']);
   });

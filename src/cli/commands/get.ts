@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { get } from '../get.ts';
-import { GET_DEFAULTS, GET_OPTIONS } from '../get-options.ts';
+import { GET_DEFAULTS, GET_OPTIONS, type GetArguments } from '../get-options.ts';
 
 export const command = (): Command => {
   const command = new Command('get')
@@ -10,7 +10,9 @@ export const command = (): Command => {
     )
     .argument('<NAME>', 'the login')
     .addHelpText('after', HELP)
-    .action(get);
+    .action(async (name: string, options: GetArguments) => {
+      await get(name, options);
+    });
   for (const [flag, [member, value, description]] of Object.entries(GET_OPTIONS)) {
     const fallback = member === 'timeout' ? GET_DEFAULTS.timeout : undefined;
     command.option(`${flag} ${value}`.trim(), description, fallback);

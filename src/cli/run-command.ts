@@ -1,0 +1,21 @@
+import { endWithStdout, flush } from './io.ts';
+import { reportError, reportUncaught } from './report.ts';
+
+/** Runs a command to its end, and says what went wrong. */
+export const runCommand = async (
+  args: readonly string[],
+  command: () => Promise<void>,
+): Promise<void> => {
+  const json = args.includes('--json');
+  endWithStdout((error) => reportError(error, json));
+  reportUncaught(json);
+  try {
+    await command();
+  } catch (error) {
+    process.exitCode = reportError(error, json);
+  }
+  await flush();
+  // All is said and written. A name that is still being looked up for a connection nobody waits for
+  // any more cannot be cancelled, and would keep the process alive for half a minute.
+  process.exit();
+};
