@@ -22,6 +22,7 @@ const LAYERS: readonly (readonly string[])[] = [
       'note-failure.ts',
     ],
     ...['recommit.ts', 'attempt.ts', 'change-record.ts', 'own-refresh.ts', 'messages.ts'],
+    ...['user-providers.ts'],
     ...['import-tokens.ts', 'import-credential.ts', 'token.ts', 'token-set.ts', 'traced-store.ts'],
   ],
   ['store', 'oauth', 'audit'],
@@ -32,7 +33,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'record-format.ts',
     'record-parser.ts',
     'json-members.ts',
-    'config.ts',
+    ...['config.ts', 'config-file.ts', 'config-table.ts', 'toml-positions.ts'],
     'paths.ts',
   ],
   ['platform', 'secret.ts', 'errors.ts', 'trace.ts'],
@@ -102,6 +103,11 @@ describe('a fresh get', () => {
     expect(loaded.filter((path) => path.startsWith('oauth/'))).toEqual([]);
   });
 
+  it('loads no configuration: a record says all', () => {
+    expect(FILES).toContain('config.ts');
+    expect(loaded.filter((path) => /config|toml|provider/.test(path))).toEqual([]);
+  });
+
   it('loads nothing of debug mode', () => {
     expect(loaded).toContain('cli/debug-mode.ts');
     expect(loaded).not.toContain('cli/debug.ts');
@@ -145,7 +151,12 @@ describe('what is particular to a provider', () => {
       const lines = (CODE.get(path) ?? '')
         .split('\n')
         // What a person reads in --help may have an example in it.
-        .filter((line) => !(path.startsWith('cli/') && /^ .*\btokenctl (get|import) /.test(line)));
+        .filter(
+          (line) =>
+            !(
+              path.startsWith('cli/') && /^ .*\btokenctl (get|import|providers|logout) /.test(line)
+            ),
+        );
       expect(lines.filter((line) => NAMES.test(line))).toEqual([]);
     },
   );

@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: () => Command }
   invalidate: () => import('./commands/invalidate.ts'),
   adopt: () => import('./commands/adopt.ts'),
   remove: () => import('./commands/remove.ts'),
+  providers: () => import('./commands/providers.ts'),
   demo: () => import('./commands/demo.ts'),
 };
 const ALIASES: Readonly<Record<string, string>> = { list: 'status' };

@@ -391,6 +391,27 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
     { what: 'no room for a lock', args: ['work'], code: 6, before: unlockable },
     { what: 'a token for a name', args: [STRAY], code: 3 },
   ],
+  providers: [
+    { what: 'all', args: [], code: 0 },
+    { what: 'one, as JSON', args: ['github', '--json'], code: 0 },
+    { what: 'a token for a name', args: [STRAY], code: 2 },
+    {
+      what: 'a secret in the wrong place of the configuration',
+      args: [],
+      code: 6,
+      before: (stage) =>
+        configured(
+          stage,
+          `[providers.a]\ntoken_endpoint = "https://x/t"\nclient_secret = "${STRAY}"`,
+        ),
+    },
+    {
+      what: 'a secret that breaks the configuration',
+      args: ['--json'],
+      code: 6,
+      before: (stage) => configured(stage, `[providers.a]\nclient_secret = ${STRAY}`),
+    },
+  ],
   // Its own tokens are gathered while it runs; see below.
   demo: [],
   help: [
@@ -398,6 +419,11 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
     { what: 'for a token', args: [STRAY], code: 2 },
   ],
 };
+
+async function configured({ home }: Stage, toml: string): Promise<void> {
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  writeFileSync(join(home, 'config.toml'), toml, { mode: 0o600 });
+}
 
 /** The server takes its time, and the refresh token is on its way. */
 async function slow(stage: Stage): Promise<void> {
@@ -468,10 +494,10 @@ async function observed(
   return { result, looks, seen: { ...testimony, ...filesOf(stage), stderr: result.stderr } };
 }
 
-/** All files but credentials, which are the records and what is about to become one. */
+/** All files but credentials (the records and what is about to become one), and what a person wrote. */
 function filesOf({ home, temp }: Stage): Seen {
   const isRecord = (path: string) =>
-    /\/credentials\/([^/]+\.json|[^/]+\.lock.*\/next\.json[^/]*)$/.test(path);
+    /\/credentials\/([^/]+\.json|[^/]+\.lock.*\/next\.json[^/]*)$|\/config\.toml$/.test(path);
   const paths = [...pathsBelow(home), ...pathsBelow(temp)].filter((path) => !isRecord(path));
   return Object.fromEntries(paths.map((path) => [path, contentOf(path)]));
 }

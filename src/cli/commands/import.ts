@@ -1,7 +1,10 @@
 import { Command } from 'commander';
+import { readConfig } from '../../config.ts';
 import { expiresAtMs } from '../../credential.ts';
 import { TokenctlError } from '../../errors.ts';
+import type { Providers } from '../../import-credential.ts';
 import { importTokens } from '../../import-tokens.ts';
+import { knownProviders } from '../../user-providers.ts';
 import { formatDuration, parseDuration } from '../duration.ts';
 import { print, readStdin } from '../io.ts';
 import { openLogin } from '../manager.ts';
@@ -21,7 +24,7 @@ export const command = (): Command =>
 
 const HELP = `
 Members: access_token, refresh_token, expires_in or expires_at, token_type, scope, id_token,
-  provider or token_endpoint, revocation_endpoint, issuer, client_id, client_secret,
+  provider (and variables) or token_endpoint, revocation_endpoint, issuer, client_id, client_secret,
   token_endpoint_auth_method, hosts.
 
 Once taken over, the refresh token is tokenctl's alone: another program that still uses it
@@ -35,7 +38,8 @@ Examples:
 const run = async (name: string, options: { json?: true; timeout: string }): Promise<void> => {
   const { store } = openLogin(name);
   const timeoutMs = parseDuration(options.timeout, '--timeout');
-  const record = await importTokens(store, parseJson(await readStdin('Paste the JSON')), timeoutMs);
+  const tokens = parseJson(await readStdin('Paste the JSON'));
+  const record = await importTokens(store, tokens, timeoutMs, await providersFor(tokens));
   const expiresAt = expiresAtMs(record);
   const refreshable = record.refreshToken !== null;
   if (options.json) {
@@ -54,6 +58,12 @@ const run = async (name: string, options: { json?: true; timeout: string }): Pro
       : `access token valid for ${formatDuration(Math.max(0, expiresAt - Date.now()))}`;
   await print(`Imported ${name}: ${lives}, ${refreshable ? 'renewed' : 'NOT renewed'} when due.\n`);
 };
+
+/** The configuration is only asked where a provider is named. */
+const providersFor = async (tokens: unknown): Promise<Providers | undefined> =>
+  typeof tokens === 'object' && tokens !== null && 'provider' in tokens
+    ? knownProviders(await readConfig())
+    : undefined;
 
 const parseJson = (text: string): unknown => {
   if (text.trim() === '') {
