@@ -22,7 +22,7 @@ const LAYERS: readonly (readonly string[])[] = [
       'note-failure.ts',
     ],
     ...['recommit.ts', 'attempt.ts', 'change-record.ts', 'own-refresh.ts', 'messages.ts'],
-    ...['user-providers.ts'],
+    ...['user-providers.ts', 'logout.ts', 'logout-record.ts'],
     ...['import-tokens.ts', 'import-credential.ts', 'token.ts', 'token-set.ts', 'traced-store.ts'],
   ],
   ['store', 'oauth', 'audit'],

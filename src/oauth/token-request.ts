@@ -65,7 +65,8 @@ export const buildRefreshRequest = async (
   return request ?? { problem: 'the request could not be built' };
 };
 
-const clientAuthentication = ({
+/** How this client says who it is, at any endpoint that wants to know. */
+export const clientAuthentication = ({
   authMethod,
   clientSecret,
 }: Client): oauth.ClientAuth | { readonly problem: string } => {

@@ -383,6 +383,31 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
       },
     },
   ],
+  logout: [
+    { what: 'for good', args: ['work', '--timeout', '5s'], code: 0, before: revocable },
+    { what: 'of all, as JSON', args: ['--all', '--json'], code: 0, before: revocable },
+    { what: 'here only', args: ['work', '--local'], code: 0, before: damaged },
+    { what: 'where that cannot be', args: ['work', '--json'], code: 6, before: signedIn() },
+    {
+      what: 'refused, echoed',
+      args: ['work'],
+      code: 6,
+      before: revocationEchoing(401, 'invalid_client'),
+    },
+    { what: 'an outage, echoed', args: ['work'], code: 5, before: revocationEchoing(503, 'x') },
+    {
+      what: 'no connection',
+      args: ['work'],
+      code: 5,
+      before: async (stage) => {
+        await revocable(stage);
+        await stage.server.goOffline();
+      },
+    },
+    { what: 'a damaged one', args: ['work'], code: 6, before: damaged },
+    { what: 'no room for a lock', args: ['work'], code: 6, before: unlockable },
+    { what: 'a token for a name', args: [STRAY], code: 3 },
+  ],
   adopt: [
     { what: 'a copy', args: ['work', '--timeout', '5s'], code: 0, before: copied },
     { what: 'every copy', args: ['--all', '--json'], code: 0, before: copied },
@@ -419,6 +444,20 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
     { what: 'for a token', args: [STRAY], code: 2 },
   ],
 };
+
+async function revocable(stage: Stage): Promise<Record<string, unknown>> {
+  return stage.signIn(3600, { revocation_endpoint: stage.server.revocationEndpoint });
+}
+
+/** The revocation endpoint refuses, and repeats everything it was sent. */
+function revocationEchoing(status: number, error: string) {
+  return async (stage: Stage): Promise<void> => {
+    const { refresh_token, access_token } = await revocable(stage);
+    const echo = [refresh_token, access_token, `Basic ${BASIC}`, CLIENT_SECRET, CREDENTIALS];
+    const body = { error, error_description: echo.join(' and ') };
+    stage.server.setFault({ kind: 'status', status, body }, 'revocation');
+  };
+}
 
 async function configured({ home }: Stage, toml: string): Promise<void> {
   mkdirSync(home, { recursive: true, mode: 0o700 });
