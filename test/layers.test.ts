@@ -26,7 +26,7 @@ const LAYERS: readonly (readonly string[])[] = [
     ...['import-tokens.ts', 'import-credential.ts', 'token.ts', 'token-set.ts', 'traced-store.ts'],
   ],
   ['store', 'oauth', 'audit'],
-  ['providers', 'protocols', 'lock', 'decide.ts', 'refresh-outcome.ts'],
+  ['providers', 'protocols', 'import', 'lock', 'decide.ts', 'refresh-outcome.ts'],
   [
     'credential.ts',
     'fresh-line.ts',

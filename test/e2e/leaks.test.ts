@@ -337,6 +337,32 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
     { what: 'no room for a lock', args: ['work'], code: 6, before: unlockable, input: tokens },
     { what: 'over a damaged record', args: ['work'], code: 6, before: damaged, input: tokens },
     { what: 'a token too many', args: ['work', STRAY], code: 2, input: tokens },
+    {
+      what: 'out of a file of another program',
+      args: [
+        ...['work', '--from', 'oauth2-token', '-', '--account', 'b', '--host', 'h', '--json'],
+        ...['--token-endpoint', 'https://id.example.com/token', '--client-id', CLIENT_ID],
+        ...['--provider', 'gitlab'],
+      ],
+      code: 0,
+      input: (stage) =>
+        JSON.stringify({ a: JSON.parse(tokens(stage)), b: JSON.parse(tokens(stage)) }),
+    },
+    {
+      what: 'out of one that has a choice',
+      args: ['work', '--from', 'oauth2-token'],
+      code: 2,
+      input: (stage) =>
+        JSON.stringify({ a: JSON.parse(tokens(stage)), b: JSON.parse(tokens(stage)) }),
+    },
+    ...['gh', 'adc', 'oauth2-token', 'msal', 'aws-sso', 'git-credentials'].map((kind) => ({
+      what: `out of garbage (${kind})`,
+      args: ['work', '--from', kind, '-'],
+      code: 2,
+      input: () => `${STRAY}: "${STRAY}\n  - ${STRAY}`,
+    })),
+    { what: 'a token for a kind', args: ['work', '--from', STRAY], code: 2 },
+    { what: 'a token for a file', args: ['work', `./${STRAY}`, '--from', 'gh'], code: 2 },
   ],
   status: [
     { what: 'of all', args: [], code: 0, before: signedIn() },
