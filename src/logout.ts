@@ -102,6 +102,14 @@ const revokeRecord = async (
       `--local forgets it here; it lives here now: tokenctl adopt ${login}`,
     );
   }
+  if (record.lifeboat !== null) {
+    // The stored refresh token is spent; its successor would live on.
+    throw refuse(
+      login,
+      `the new tokens could not be saved in their place, and '${record.lifeboat}', where they were kept, is not to be seen`,
+      `make it available; or, to forget what is here: tokenctl logout ${login} --local`,
+    );
+  }
   const plan = await planRevocation(record, systemClock());
   if (plan.kind === 'impossible') {
     const hint =

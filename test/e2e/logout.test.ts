@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpsServer } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -235,13 +235,24 @@ describe('what cannot be revoked', () => {
     expect((await home.run(['logout', 'work', '--local'])).code).toBe(0);
   });
 
+  test('a login whose newest tokens are out of sight is not', async () => {
+    const login = await createSharedLogin();
+    await login.importGrant('work', 3600);
+    const record = readFileSync(login.recordPath('work'), 'utf8');
+    writeFileSync(
+      login.recordPath('work'),
+      record.replace('"lifeboat":null', '"lifeboat":"/run/x"'),
+    );
+    const { code, stderr } = await login.run(['logout', 'work']);
+    expect([code, stderr]).toEqual([6, expect.stringContaining("'/run/x'")]);
+    expect(login.server.revocationRequests).toBe(0);
+  });
+
   test('a copy is not: that would end the login where it came from', async () => {
     const login = await createSharedLogin();
     await login.importGrant('work', 3600);
-    const { cpSync } = await import('node:fs');
     const copy = createHome();
     cpSync(login.home, copy.home, { recursive: true });
-    const { writeFileSync } = await import('node:fs');
     const record = readFileSync(copy.recordPath('work'), 'utf8');
     writeFileSync(copy.recordPath('work'), record.replace(/"machine":"./, '"machine":"-'));
     const { code, stderr } = await copy.run(['logout', 'work']);

@@ -51,7 +51,6 @@ export const codeHosts = {
     clientSecret: 'required',
     authMethodWithSecret: 'client_secret_basic',
     redirectPort: 'fixed',
-    pkce: 'none',
     quirks: [],
     registration:
       'https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/',
@@ -66,7 +65,6 @@ export const codeHosts = {
     clientSecret: 'required',
     authMethodWithSecret: 'client_secret_post',
     redirectPort: 'fixed',
-    pkce: 'none',
     rotation: 'single-use',
     quirks: ['invalid-grant-with-403'],
     notes: ['Access tokens live one hour. Add the scopes of the product to offline_access.'],
@@ -85,7 +83,6 @@ export const codeHosts = {
     authMethodWithSecret: 'client_secret_post',
     redirectPort: 'fixed',
     pkce: 'S256',
-    environmentVariable: 'LINEAR_API_KEY',
     rotation: 'replaced',
     quirks: [],
     notes: ['Access tokens live 24 hours. A spent refresh token is forgiven for 30 minutes.'],
