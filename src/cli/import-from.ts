@@ -55,7 +55,7 @@ export const takeFrom = async (
     CODECS[kind](text).map((each) => ({ ...each, path })),
   );
   const one = choose(found, options);
-  const whose: Whose = { account: one.account, host: one.host, tenant: tenantOf(one) };
+  const whose: Whose = { account: one.account, host: one.host, variables: variablesOf(one) };
   const members = {
     ...tool.members(whose),
     ...one.tokens,
@@ -72,16 +72,14 @@ export const takeFrom = async (
 
 const isKind = (kind: string): kind is ToolName => Object.hasOwn(CODECS, kind);
 
-const tenantOf = ({ tokens }: Found): string | null => {
-  const { tenant } = (tokens.variables ?? {}) as { tenant?: string };
-  return tenant ?? null;
-};
+const variablesOf = ({ tokens }: Found): Readonly<Record<string, string>> =>
+  Object(tokens.variables) as Readonly<Record<string, string>>;
 
 /** What came out of a file and goes into a command for people to copy. */
-const safely = ({ account, host, tenant }: Whose): Whose => ({
+const safely = ({ account, host, variables }: Whose): Whose => ({
   account: account !== null && SAFE.test(account) ? account : null,
   host: host !== null && SAFE.test(host) ? host : 'HOST',
-  tenant,
+  variables,
 });
 
 const SAFE = /^[A-Za-z0-9][A-Za-z0-9._@:+-]{0,99}$/;

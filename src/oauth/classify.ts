@@ -42,7 +42,7 @@ export const classifyTokenResponse = (answer: TokenAnswer): Classification => {
     ? null
     : parseAnswerBody(answer.body, answer.headers['content-type']);
   const body = parsed && normaliseAnswer(parsed, answer.quirks ?? []);
-  const redact = redactor([...answer.sent, ...secretsIn(parsed)]);
+  const redact = redactor([...answer.sent, ...secretsIn(parsed), ...secretsIn(body)]);
   if (answer.status >= 200 && answer.status <= 299) {
     return body === null ? unreadableSuccess(answer) : readableSuccess(answer, body, redact);
   }

@@ -35,6 +35,17 @@ const invalidRequestForDeadToken = (answer: Answer): Answer =>
     ? { ...answer, error: 'invalid_grant' }
     : answer;
 
+/** {"accessToken":…}: what has no name of its own already gets the usual one. */
+const camelCase = (answer: Answer): Answer => ({
+  ...Object.fromEntries(
+    Object.entries(answer).map(([name, value]) => [
+      name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      value,
+    ]),
+  ),
+  ...answer,
+});
+
 export const answerQuirks = {
   'token-in-authed-user': {
     words: "A user's tokens are nested in authed_user.",
@@ -59,9 +70,15 @@ export const answerQuirks = {
   },
 } satisfies Record<string, AnswerQuirk>;
 
+/** Quirks of requests whose answers are to be read in the same way. */
+const ANSWERS: Readonly<Record<string, Partial<AnswerQuirk>>> = {
+  ...answerQuirks,
+  'camel-case-json': { normalise: camelCase },
+};
+
 /** The answer as the RFC would have it, whoever it comes from. */
 export const normaliseAnswer = (answer: Answer, names: readonly string[]): Answer =>
-  Object.entries<AnswerQuirk>(answerQuirks)
+  Object.entries(ANSWERS)
     .filter(([name]) => names.includes(name))
     .reduce((normal, [, { normalise }]) => normalise?.(normal) ?? normal, answer);
 

@@ -1,4 +1,5 @@
 import { answerQuirks } from './answers.ts';
+import { requestQuirks } from './requests.ts';
 import { revocationQuirks } from './revocation.ts';
 
 /** A way in which an authorization server departs from the RFCs, for people. */
@@ -50,6 +51,7 @@ export const quirks = {
     documentation:
       'https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_refresh_token_flow.htm',
   },
+  ...requestQuirks,
   ...answerQuirks,
   ...revocationQuirks,
 } satisfies Record<string, Described>;

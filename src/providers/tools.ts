@@ -20,7 +20,8 @@ export interface Tool {
 export interface Whose {
   readonly account: string | null;
   readonly host: string | null;
-  readonly tenant: string | null;
+  /** Of the provider's: a tenant, a region. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 export const tools = {
@@ -59,12 +60,12 @@ export const tools = {
     what: 'the token cache of MSAL, as the Azure CLI keeps it',
     place: (env, home) =>
       join(env.AZURE_CONFIG_DIR ?? join(home, '.azure'), 'msal_token_cache.json'),
-    members: ({ host, tenant }) =>
+    members: ({ host, variables }) =>
       host === null || OWN_CLOUD.includes(host)
         ? { provider: 'microsoft' }
         : {
             provider: 'microsoft',
-            token_endpoint: `https://${host}/${tenant ?? 'common'}/oauth2/v2.0/token`,
+            token_endpoint: `https://${host}/${variables.tenant ?? 'common'}/oauth2/v2.0/token`,
           },
     retire: ({ account }) => `az logout${account === null ? '' : ` --username ${account}`}`,
     documentation: 'https://learn.microsoft.com/cli/azure/msal-based-azure-cli',
@@ -73,7 +74,12 @@ export const tools = {
     what: 'the SSO cache of the AWS CLI',
     place: (_, home) => join(home, '.aws', 'sso', 'cache'),
     isDirectory: true,
-    members: ({ host }) => (host === null ? {} : { hosts: [host] }),
+    members: ({ host, variables }) =>
+      variables.region === undefined
+        ? host === null
+          ? {}
+          : { hosts: [host] }
+        : { provider: 'iam-identity-center' },
     retire: (_, file) => `rm '${file}' (not: aws sso logout, which ends the session for both)`,
     documentation: 'https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sso.html',
   },

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { httpServer } from '../oauth/servers.ts';
 import { createSharedLogin } from '../support/login.ts';
 import { createHome, type Home } from '../support/tokenctl.ts';
 
@@ -123,6 +124,39 @@ describe('import --from', () => {
     const { code, stdout } = await home.run(['import', 'work', '--from', 'aws-sso'], { env });
     expect([code, stdout]).toEqual([0, expect.stringContaining('NOT renewed')]);
     expect(recordOf(home)).toMatchObject({ access_token: 'a', hosts: ['acme.awsapps.com'] });
+  });
+
+  test('aws-sso: with its client it is renewed, in the words of that server', async () => {
+    const server = await httpServer((response, { body }) => {
+      const { grantType, refreshToken, clientId, clientSecret } = JSON.parse(body);
+      const right =
+        [grantType, refreshToken, clientId, clientSecret].join() === 'refresh_token,r,c,s';
+      response
+        .writeHead(right ? 200 : 400)
+        .end(
+          JSON.stringify({
+            accessToken: 'new',
+            refreshToken: 'r2',
+            expiresIn: 600,
+            tokenType: 'Bearer',
+          }),
+        );
+    });
+    const session = {
+      ...{ startUrl: 'https://acme.awsapps.com/start', region: 'eu-west-1', accessToken: 'old' },
+      ...{ expiresAt: '2020-01-01T00:00:00Z', refreshToken: 'r', clientId: 'c', clientSecret: 's' },
+    };
+    const { home, env } = keptBy('.aws/sso/cache/1.json', JSON.stringify(session));
+    const args = ['import', 'work', '--from', 'aws-sso'];
+    expect((await home.run(args, { env })).code).toBe(0);
+    expect(recordOf(home)).toMatchObject({
+      token_endpoint: 'https://oidc.eu-west-1.amazonaws.com/token',
+      hosts: ['portal.sso.eu-west-1.amazonaws.com'],
+    });
+    const here = [...args, '--token-endpoint', server.url.href];
+    expect((await home.run(here, { env })).code).toBe(0);
+    expect(await home.run(['get', 'work'])).toMatchObject({ code: 0, stdout: 'new\n' });
+    expect(recordOf(home).refresh_token).toBe('r2');
   });
 
   test('git-credentials: on stdin', async () => {

@@ -258,15 +258,28 @@ describe('the cache of MSAL', () => {
 });
 
 describe('the SSO cache', () => {
-  it('has an access token, whose refresh token is for another protocol', () => {
+  it('has tokens, which only their client can renew', () => {
     expect(ssoCache(JSON.stringify(SSO))).toEqual([
       {
         account: SSO.startUrl,
         host: 'acme.awsapps.com',
         clientId: null,
-        tokens: { access_token: 'a', expires_at: '2030-01-01T00:00:00Z' },
+        tokens: {
+          access_token: 'a',
+          expires_at: '2030-01-01T00:00:00Z',
+          variables: { region: 'eu-west-1' },
+        },
       },
     ]);
+  });
+
+  it('has the client beside the refresh token', () => {
+    const [found] = ssoCache(JSON.stringify({ ...SSO, clientId: 'c', clientSecret: 's' }));
+    expect(found?.tokens).toMatchObject({
+      refresh_token: 'r',
+      client_id: 'c',
+      client_secret: 's',
+    });
   });
 
   it('has registrations of clients beside it, which are none', () => {

@@ -7,7 +7,7 @@ import { isQuirk, quirks } from '../../src/providers/quirks.ts';
 const ALL = Object.entries(providers);
 /** Every row of the facts that this project began with. */
 const ROWS =
-  'github google microsoft okta auth0 salesforce slack atlassian gitlab bitbucket keycloak supabase linear notion hubspot zoom dropbox spotify twitch discord x linkedin';
+  'github google microsoft okta auth0 salesforce slack atlassian gitlab bitbucket keycloak supabase linear notion hubspot zoom dropbox spotify twitch discord x linkedin iam-identity-center';
 
 const endpointsOf = (provider: Provider): string[] =>
   [

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { freshness, mergeTokens } from '../../src/credential.ts';
 import { credentialFromImport } from '../../src/import-credential.ts';
+import { buildRefreshRequest } from '../../src/oauth/token-request.ts';
 import { instanceUrlOf, normaliseAnswer } from '../../src/providers/answers.ts';
 import { providers } from '../../src/providers/providers.ts';
 import { type Quirk, quirks } from '../../src/providers/quirks.ts';
@@ -175,6 +176,43 @@ describe('tokens in authed_user', () => {
   it.each([null, 7, 'x', [], {}, { access_token: 7 }])('may be anything: %j', (authed_user) => {
     expect(normaliseAnswer({ authed_user }, ['token-in-authed-user'])).toBeDefined();
     expect(verdictIn(answered('slack', 200, { ok: true, authed_user }))).toBe('ambiguous');
+  });
+});
+
+describe('JSON with names in camel case', () => {
+  const there = providers['iam-identity-center'];
+
+  it('is what a refresh is asked for with, and answered', async () => {
+    const client = {
+      ...credentialOf().client,
+      ...{ clientSecret: new Secret('s'), authMethod: 'client_secret_post' as const },
+      quirks: there?.quirks ?? [],
+    };
+    const request = await buildRefreshRequest(client, new Secret('r'), { scope: 'a b' });
+    expect(request).toMatchObject({ headers: { 'content-type': 'application/json' } });
+    expect('body' in request && JSON.parse(request.body)).toEqual({
+      grantType: 'refresh_token',
+      refreshToken: 'r',
+      clientId: 'cli',
+      clientSecret: 's',
+      scope: ['a', 'b'],
+    });
+    const tokens = tokensOf('iam-identity-center', {
+      ...{ accessToken: 'a', refreshToken: 'r2', expiresIn: 3600, tokenType: 'Bearer' },
+    });
+    expect(tokens).toMatchObject({ lifetime: 3600, tokenType: 'Bearer' });
+    expect([tokens.accessToken?.reveal(), tokens.refreshToken?.reveal()]).toEqual(['a', 'r2']);
+    const dead = answered('iam-identity-center', 400, { error: 'invalid_grant' });
+    expect(verdictIn(dead)).toBe('dead');
+  });
+
+  it('is nobody else’s', () => {
+    expect(verdictIn(classify(200, { accessToken: 'a', refreshToken: 'r' }))).toBe('ambiguous');
+  });
+
+  it('is not repeated in a message', () => {
+    const body = { accessToken: 'AAAA-secret', error: 'nope', error_description: 'AAAA-secret' };
+    expect(everythingIn(answered('iam-identity-center', 400, body))).not.toContain('AAAA');
   });
 });
 

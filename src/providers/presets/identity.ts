@@ -122,6 +122,19 @@ export const identity = {
     ],
     documentation: 'https://www.keycloak.org/securing-apps/oidc-layers',
   },
+  'iam-identity-center': {
+    tokenEndpoint: 'https://oidc.{region}.amazonaws.com/token',
+    variables: { region: { description: 'the AWS region of the instance, such as eu-west-1' } },
+    hosts: ['portal.sso.{region}.amazonaws.com'],
+    clientSecret: 'required',
+    authMethodWithSecret: 'client_secret_post',
+    quirks: ['camel-case-json'],
+    notes: [
+      'Sessions of the AWS CLI are taken over by import --from aws-sso; their client is registered for 90 days.',
+    ],
+    documentation:
+      'https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_CreateToken.html',
+  },
   supabase: {
     tokenEndpoint: 'https://{host}/auth/v1/token',
     variables: { host: { description: 'the host of the project, such as abcd.supabase.co' } },
