@@ -35,7 +35,7 @@ const library = await build({
 });
 
 // What a get does not need even when it refreshes is kept out of its way, in files of its own.
-const APART = ['commander', 'https-proxy-agent'];
+const APART = ['commander', 'https-proxy-agent', 'smol-toml'];
 const apart = await build({
   ...options,
   entryPoints: APART.map((name) => ({ in: name, out: `apart/${name}` })),

@@ -1,4 +1,4 @@
-interface Written {
+export interface Written {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
