@@ -131,16 +131,14 @@ describe('import --from', () => {
       const { grantType, refreshToken, clientId, clientSecret } = JSON.parse(body);
       const right =
         [grantType, refreshToken, clientId, clientSecret].join() === 'refresh_token,r,c,s';
-      response
-        .writeHead(right ? 200 : 400)
-        .end(
-          JSON.stringify({
-            accessToken: 'new',
-            refreshToken: 'r2',
-            expiresIn: 600,
-            tokenType: 'Bearer',
-          }),
-        );
+      response.writeHead(right ? 200 : 400).end(
+        JSON.stringify({
+          accessToken: 'new',
+          refreshToken: 'r2',
+          expiresIn: 600,
+          tokenType: 'Bearer',
+        }),
+      );
     });
     const session = {
       ...{ startUrl: 'https://acme.awsapps.com/start', region: 'eu-west-1', accessToken: 'old' },
