@@ -35,7 +35,7 @@ const library = await build({
 });
 
 // Loaded by what is not a plain get only, or where a proxy is set: files of their own, out of its way.
-const APART = ['commander', 'https-proxy-agent'];
+const APART = ['commander', 'https-proxy-agent', 'smol-toml'];
 const apart = await build({
   ...options,
   entryPoints: APART.map((name) => ({ in: name, out: `apart/${name}` })),

@@ -66,7 +66,8 @@ export const removeRecord = (store: Store, timeoutMs: number): Promise<void> =>
 
 const PAUSE_MS = 30;
 
-const underLease = async <Result>(
+/** Runs an action as the holder of the lease; `lost`: once more, as long as there is time. */
+export const underLease = async <Result>(
   store: Store,
   timeoutMs: number,
   action: (lease: StoreLease) => Promise<{ result: Result } | 'lost'>,

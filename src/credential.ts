@@ -35,6 +35,8 @@ export interface Credential {
   readonly provider: string | null;
   /** Hosts that may be given the access token. */
   readonly hosts: readonly string[];
+  /** Where the API of this account is, if the provider is one that says so with its tokens. */
+  readonly instanceUrl?: string | undefined;
 
   readonly state: State;
   readonly lastAttempt: Attempt | null;
@@ -121,6 +123,8 @@ export interface TokenResponse {
   readonly scope?: string | undefined;
   readonly idToken?: Secret | undefined;
   readonly idTokenExpiresAt?: number | null | undefined;
+  /** Where the API of this account is. */
+  readonly instanceUrl?: string | undefined;
 }
 
 /** A name of a login: safe as a file name on every system, and never an option or a path. */
@@ -215,9 +219,19 @@ export const mergeTokens = (
       ? previous.idTokenExpiresAt
       : (response.idTokenExpiresAt ?? null),
   refreshToken: response.refreshToken ?? previous.refreshToken,
+  ...(response.instanceUrl !== undefined && atInstance(previous.hosts, response.instanceUrl)),
   state: { kind: 'active', reason: null, at: null },
   lastAttempt: attempt,
   lifeboat: null,
+});
+
+/** The members of a record that an instance's address decides. */
+export const atInstance = (
+  hosts: readonly string[],
+  instanceUrl: string,
+): Pick<Credential, 'hosts' | 'instanceUrl'> => ({
+  instanceUrl,
+  hosts: [...new Set([...hosts, new URL(instanceUrl).host])],
 });
 
 /** Hash of the refresh token: names the parent of a next record without holding it. */

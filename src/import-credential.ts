@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   AUTH_METHODS,
   type AuthMethod,
+  atInstance,
   type Client,
   type Credential,
   DEFAULT_REFRESH_AT,
@@ -9,6 +10,8 @@ import {
 import { TokenctlError } from './errors.ts';
 import { parseEndpoint } from './oauth/endpoint.ts';
 import type { Moment } from './platform/clock.ts';
+import { instanceUrlOf, normaliseAnswer } from './providers/answers.ts';
+import { expandProvider, isComplete } from './providers/expand.ts';
 import { type Provider, providers } from './providers/providers.ts';
 import { Secret } from './secret.ts';
 import { checkTokenSet } from './token-set.ts';
@@ -22,23 +25,31 @@ import { checkTokenSet } from './token-set.ts';
  * | `access_token`, `refresh_token` | at least one |
  * | `expires_in`, `expires_at` | seconds from now; epoch seconds or RFC 3339 |
  * | `token_type`, `scope`, `id_token` | as in the response |
- * | `provider` | a preset's name |
+ * | `provider`, `variables` | a preset's name, and what it needs to know (`{"host": …}`) |
  * | `token_endpoint`, `revocation_endpoint`, `issuer` | https URLs |
  * | `client_id`, `client_secret`, `token_endpoint_auth_method` | RFC 7591 section 2 |
  * | `hosts` | who may be given the access token |
  *
+ * @param known the providers that `provider` may name
  * @throws {TokenctlError} `usage`, naming the member that is wrong, never its value
  */
-export const credentialFromImport = (json: unknown, now: Moment): Credential => {
+export const credentialFromImport = (
+  json: unknown,
+  now: Moment,
+  known: Providers = providers,
+): Credential => {
   const members = requireObject(json);
-  const tokens = checkTokenSet(members, now);
-  const preset = presetOf(members);
+  const preset = presetOf(members, known);
+  const quirks = preset?.quirks ?? [];
+  const tokens = checkTokenSet(normaliseAnswer(members, quirks), now);
   const client = clientOf(members, preset);
+  const instanceUrl = instanceUrlOf(members, quirks);
+  const hosts = optionalList(members, 'hosts') ?? preset?.hosts ?? [];
   if (tokens.accessToken === null && tokens.refreshToken === undefined) {
     throw new TokenctlError('usage', 'access_token or refresh_token is missing');
   }
   if (tokens.refreshToken !== undefined) {
-    requireRefreshable(client);
+    requireRefreshable(client, known);
   }
   return {
     recordId: randomUUID(),
@@ -56,7 +67,8 @@ export const credentialFromImport = (json: unknown, now: Moment): Credential => 
     refreshToken: tokens.refreshToken ?? null,
     client,
     provider: optionalText(members, 'provider'),
-    hosts: optionalList(members, 'hosts') ?? preset?.hosts ?? [],
+    hosts,
+    ...(instanceUrl !== undefined && atInstance(hosts, instanceUrl)),
     state: { kind: 'active', reason: null, at: null },
     lastAttempt: null,
     origin: null,
@@ -65,18 +77,48 @@ export const credentialFromImport = (json: unknown, now: Moment): Credential => 
   };
 };
 
-const presetOf = (members: Members): Provider | null => {
+export type Providers = Readonly<Record<string, Provider>>;
+
+const presetOf = (members: Members, known: Providers): Provider | null => {
   const name = optionalText(members, 'provider');
   if (name === null) {
     return null;
   }
-  const preset = Object.hasOwn(providers, name) ? providers[name] : undefined;
-  if (preset === undefined && optionalText(members, 'token_endpoint') === null) {
+  const preset = Object.hasOwn(known, name) ? known[name] : undefined;
+  const stated = endpoint(members, 'token_endpoint');
+  if (preset === undefined && stated === null) {
     throw new TokenctlError('usage', 'provider is not a known one, and token_endpoint is missing', {
-      hint: `known: ${Object.keys(providers).join(', ')}`,
+      hint: `known: ${Object.keys(known).join(', ')}`,
     });
   }
-  return preset ?? null;
+  if (preset === undefined) {
+    return null;
+  }
+  const given = variablesOf(members);
+  const there = stated === null || isComplete(preset, given) ? expandProvider(preset, given) : null;
+  // Of a server of one's own only what is true of its kind is known: no token of it goes to another.
+  return there !== null && (stated === null || isSameOrigin(stated, there.tokenEndpoint))
+    ? there
+    : kindOf(preset);
+};
+
+const isSameOrigin = (a: string, b: string): boolean => new URL(a).origin === new URL(b).origin;
+
+const kindOf = ({ tokenEndpoint, quirks, authMethodWithSecret, documentation }: Provider) => ({
+  ...{ tokenEndpoint, quirks, authMethodWithSecret, documentation },
+  hosts: [],
+});
+
+const variablesOf = (members: Members): Readonly<Record<string, string>> => {
+  const value = members.variables ?? {};
+  if (
+    typeof value !== 'object' ||
+    Array.isArray(value) ||
+    !Object.values(value).every((item) => typeof item === 'string')
+  ) {
+    throw new TokenctlError('usage', 'variables must be an object of strings');
+  }
+  return { ...value };
 };
 
 const clientOf = (members: Members, preset: Provider | null): Client => {
@@ -121,13 +163,13 @@ const authMethodOf = (
   return method;
 };
 
-const requireRefreshable = ({ tokenEndpoint, clientId }: Client): void => {
+const requireRefreshable = ({ tokenEndpoint, clientId }: Client, known: Providers): void => {
   if (tokenEndpoint === null) {
     throw new TokenctlError(
       'usage',
       'token_endpoint is missing, so the refresh_token cannot be used',
       {
-        hint: `add "token_endpoint", or "provider" (${Object.keys(providers).join(', ')})`,
+        hint: `add "token_endpoint", or "provider" (${Object.keys(known).join(', ')})`,
       },
     );
   }

@@ -2,7 +2,7 @@ import { changeRecord } from './change-record.ts';
 import { DEFAULT_TIMEOUT_MS } from './create-token-manager.ts';
 import type { Credential } from './credential.ts';
 import { TokenctlError } from './errors.ts';
-import { credentialFromImport } from './import-credential.ts';
+import { credentialFromImport, type Providers } from './import-credential.ts';
 import { readIdToken } from './oauth/id-token.ts';
 import { systemClock } from './platform/clock.ts';
 import { type Secret, shortFingerprint } from './secret.ts';
@@ -18,8 +18,9 @@ export const importTokens = async (
   store: Store,
   tokens: unknown,
   timeoutMs = DEFAULT_TIMEOUT_MS,
+  known?: Providers,
 ): Promise<Credential> => {
-  const checked = credentialFromImport(tokens, systemClock());
+  const checked = credentialFromImport(tokens, systemClock(), known);
   const imported = { ...checked, idTokenExpiresAt: await expiryOf(checked.idToken) };
   const saved = await changeRecord(store, timeoutMs, (current) => ({
     ...imported,

@@ -39,6 +39,22 @@ export const findPaths = (env: NodeJS.ProcessEnv = process.env): Paths => {
   };
 };
 
+/**
+ * Where `config.toml` is, apart from {@link findPaths}: a get does not ask for it.
+ *
+ * @throws {TokenctlError} `refused` as above
+ */
+export const findConfigPath = (env: NodeJS.ProcessEnv = process.env): string => {
+  const home = env.TOKENCTL_HOME;
+  if (home !== undefined) {
+    requireAbsolute(home, 'TOKENCTL_HOME');
+    return join(home, 'config.toml');
+  }
+  const { config } = envPaths('tokenctl', { suffix: '' });
+  requireAbsolute(config, 'the configuration directory (HOME, XDG_CONFIG_HOME)');
+  return join(config, 'config.toml');
+};
+
 /** @throws {TokenctlError} `usage` unless the name is safe as a file name and cannot be an option or a path. */
 export const requireLoginName = (name: string): string => {
   if (!LOGIN_NAME.test(name)) {

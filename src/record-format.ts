@@ -49,6 +49,9 @@ export const serialiseRecord = (record: Credential, parent: string): string => {
     ['token_endpoint_auth_method', record.client.authMethod],
     ['quirks', record.client.quirks],
     ['hosts', record.hosts],
+    ...(record.instanceUrl === undefined
+      ? []
+      : ([['instance_url', record.instanceUrl]] satisfies [string, unknown][])),
     [
       'state',
       { kind: record.state.kind, reason: record.state.reason, at: momentToJson(record.state.at) },

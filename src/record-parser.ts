@@ -84,6 +84,7 @@ const readMembers = (text: string): ParsedRecord => {
   read.take('freshness');
   const lifetime = read.nullable('expires_in', (name) => read.number(name));
   const refreshAt = read.number('refresh_at', DEFAULT_REFRESH_AT);
+  const instanceUrl = read.nullable('instance_url', (name) => read.url(name));
   const record: Credential = {
     accessToken: read.secret('access_token'),
     tokenType: read.string('token_type'),
@@ -110,6 +111,7 @@ const readMembers = (text: string): ParsedRecord => {
       quirks: read.strings('quirks'),
     },
     hosts: read.strings('hosts'),
+    ...(instanceUrl !== null && { instanceUrl }),
     state: readState(read),
     lastAttempt: readAttempt(read),
     origin: readOrigin(read),

@@ -15,6 +15,8 @@ export interface Token {
   /** When it is due for renewal, by the wall clock; null if never. */
   readonly dueAt: Date | null;
   readonly scope: string | null;
+  /** Where the API of this account is, if the provider is one that says so with its tokens. */
+  readonly instanceUrl?: string | undefined;
   readonly idToken: Secret | null;
   /** null if it does not say, or there is none. */
   readonly idTokenExpiresAt: Date | null;
@@ -39,7 +41,7 @@ export const tokenOf = (
     refreshed = false,
   }: Partial<Pick<Token, 'warnings' | 'saved' | 'lifeboat' | 'refreshed'>>,
 ): Token => {
-  const { accessToken, tokenType, scope, idToken } = record;
+  const { accessToken, tokenType, scope, idToken, instanceUrl } = record;
   if (accessToken === null) {
     throw new Error('a record without an access token was to be served');
   }
@@ -52,6 +54,7 @@ export const tokenOf = (
     expiresAt: expiresAt === null ? null : new Date(expiresAt),
     dueAt: expiresAt === null ? null : new Date(record.issued.epochMs + proactiveMs(record)),
     scope,
+    ...(instanceUrl !== undefined && { instanceUrl }),
     idToken,
     idTokenExpiresAt:
       record.idTokenExpiresAt === null ? null : new Date(record.idTokenExpiresAt * 1000),

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { AUTH_METHODS } from '../src/credential.ts';
 import { credentialFromImport } from '../src/import-credential.ts';
 import { importTokens } from '../src/import-tokens.ts';
+import { expandProvider } from '../src/providers/expand.ts';
 import { providers } from '../src/providers/providers.ts';
 import { MAX_RECORD_BYTES, serialiseRecord } from '../src/record-format.ts';
 import { parseRecord } from '../src/record-parser.ts';
@@ -80,20 +81,25 @@ describe('what is taken over', () => {
   });
 
   it.each(Object.entries(providers))('knows where %s is', (name, preset) => {
-    const record = take({ refresh_token: 'r', provider: name, client_id: 'cli' });
+    const variables = Object.fromEntries(
+      Object.keys(preset.variables ?? {}).map((variable) => [variable, 'here.example']),
+    );
+    const there = expandProvider(preset, variables);
+    const record = take({ refresh_token: 'r', provider: name, client_id: 'cli', variables });
+    expect(JSON.stringify(record.client)).not.toMatch(/.\{(?!client_id)/);
     expect(record).toMatchObject({
       provider: name,
-      hosts: preset.hosts,
+      hosts: there.hosts,
       client: {
-        tokenEndpoint: preset.tokenEndpoint,
-        revocationEndpoint: preset.revocationEndpoint ?? null,
-        issuer: preset.issuer ?? null,
+        tokenEndpoint: there.tokenEndpoint,
+        revocationEndpoint: there.revocationEndpoint ?? null,
+        issuer: there.issuer ?? null,
         authMethod: 'none',
         quirks: preset.quirks,
       },
     });
     const withSecret = take({
-      ...{ refresh_token: 'r', provider: name },
+      ...{ refresh_token: 'r', provider: name, variables },
       ...{ client_id: 'cli', client_secret: 's' },
     });
     expect(withSecret.client.authMethod).toBe(preset.authMethodWithSecret);
@@ -107,6 +113,30 @@ describe('what is taken over', () => {
     expect(record.client.quirks).toEqual(preset?.quirks);
     expect(record.hosts).toEqual(['api.example.com']);
   });
+
+  it('says nothing of a server of the same kind elsewhere: its tokens must not go to the preset’s', () => {
+    const record = takeWith({
+      provider: 'gitlab',
+      token_endpoint: 'https://git.example/oauth/token',
+    });
+    expect(record).toMatchObject({
+      hosts: [],
+      client: { revocationEndpoint: null, issuer: null, quirks: providers.gitlab?.quirks },
+    });
+  });
+
+  it('need not say where a provider is whose token endpoint is stated', () => {
+    expect(takeWith({ provider: 'okta' }).client.tokenEndpoint).toBe(COMPLETE.token_endpoint);
+  });
+
+  it.each([7, [], ['x'], { host: 7 }, { host: 'a/b' }, { host: 'a@b' }, { elsewhere: 'x' }])(
+    'may not say it with %j',
+    (variables) => {
+      expect(() =>
+        take({ refresh_token: 'r', client_id: 'cli', provider: 'auth0', variables }),
+      ).toThrowError(expect.objectContaining({ code: 'usage' }));
+    },
+  );
 
   it('may name a provider that nobody knows, if it says where it is', () => {
     expect(takeWith({ provider: 'in-house' })).toMatchObject({

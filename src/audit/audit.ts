@@ -30,6 +30,18 @@ export type AuditEvent =
       readonly login: string;
       readonly generation: number;
       readonly token: string | null;
+    }
+  | {
+      readonly event: 'logout';
+      readonly login: string;
+      readonly generation: number;
+      readonly token: string | null;
+      /** Forgotten here only. */
+      readonly local: boolean;
+      /** Which tokens the provider has revoked, or says are no tokens any more. */
+      readonly revoked: readonly string[];
+      /** Why it ended before all was done. */
+      readonly error: string | null;
     };
 
 /**

@@ -75,6 +75,8 @@ const format = (token: Token, { json, header, idToken }: GetArguments): string =
       token_type: token.tokenType,
       expires_at: token.expiresAt?.toISOString() ?? null,
       scope: token.scope,
+      // Only of providers that say so: without it nobody knows where to use the token.
+      ...(token.instanceUrl !== undefined && { instance_url: token.instanceUrl }),
     });
   }
   if (idToken) {

@@ -12,7 +12,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: () => Command }
   status: () => import('./commands/status.ts'),
   invalidate: () => import('./commands/invalidate.ts'),
   adopt: () => import('./commands/adopt.ts'),
+  logout: () => import('./commands/logout.ts'),
   remove: () => import('./commands/remove.ts'),
+  providers: () => import('./commands/providers.ts'),
   demo: () => import('./commands/demo.ts'),
 };
 const ALIASES: Readonly<Record<string, string>> = { list: 'status' };

@@ -1,3 +1,4 @@
+import { normaliseAnswer } from '../providers/answers.ts';
 import type { RefreshOutcome } from '../refresh-outcome.ts';
 import type { Secret } from '../secret.ts';
 import { type AnswerBody, isHtml, parseAnswerBody } from './answer-body.ts';
@@ -18,6 +19,8 @@ export interface TokenAnswer {
   readonly now: number;
   /** What was sent and may be echoed: the refresh token, the client secret. */
   readonly sent: readonly Secret[];
+  /** The provider's, by name: some say what they answer in a way of their own. */
+  readonly quirks?: readonly string[] | undefined;
 }
 
 export type Rejected = Extract<RefreshOutcome, { kind: 'rejected' }>;
@@ -35,10 +38,11 @@ const MAX_ERROR_LENGTH = 64;
  * or an outage can produce means "not now" (INCIDENTS 11).
  */
 export const classifyTokenResponse = (answer: TokenAnswer): Classification => {
-  const body = answer.truncated
+  const parsed = answer.truncated
     ? null
     : parseAnswerBody(answer.body, answer.headers['content-type']);
-  const redact = redactor([...answer.sent, ...secretsIn(body)]);
+  const body = parsed && normaliseAnswer(parsed, answer.quirks ?? []);
+  const redact = redactor([...answer.sent, ...secretsIn(parsed), ...secretsIn(body)]);
   if (answer.status >= 200 && answer.status <= 299) {
     return body === null ? unreadableSuccess(answer) : readableSuccess(answer, body, redact);
   }
@@ -50,7 +54,7 @@ export const classifyTokenResponse = (answer: TokenAnswer): Classification => {
 const SPEAKS_OAUTH: readonly number[] = [400, 401, 403];
 
 const readableSuccess = (answer: TokenAnswer, body: AnswerBody, redact: Redact): Classification => {
-  const extracted = extractTokens(body, redact);
+  const extracted = extractTokens(body, redact, answer.quirks);
   const { accessToken, refreshToken } = extracted.tokens;
   const error = statedError(body);
   if (error !== null) {

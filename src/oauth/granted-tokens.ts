@@ -1,6 +1,7 @@
 import type { TokenResponse } from '../credential.ts';
+import { instanceUrlOf } from '../providers/answers.ts';
 import { Secret } from '../secret.ts';
-import type { AnswerBody } from './answer-body.ts';
+import { type AnswerBody, isObject } from './answer-body.ts';
 import type { Redact } from './redact.ts';
 
 /** The well-formed part of a successful answer, and what is wrong with the rest. */
@@ -20,7 +21,11 @@ const MAX_LIFETIME_S = 10 * 365 * 24 * 3600;
  * Takes the tokens out of an answer (RFC 6749 section 5.1). Each member is judged on its own, so
  * that no other one can cost the refresh token.
  */
-export const extractTokens = (body: AnswerBody, redact: Redact): ExtractedTokens => {
+export const extractTokens = (
+  body: AnswerBody,
+  redact: Redact,
+  quirks: readonly string[] = [],
+): ExtractedTokens => {
   const problems: string[] = [];
   const refreshToken = readRefreshToken(body.refresh_token, problems);
   const accessToken = readAccessToken(body.access_token, problems);
@@ -32,13 +37,15 @@ export const extractTokens = (body: AnswerBody, redact: Redact): ExtractedTokens
     refreshToken,
     scope: readScope(body.scope, problems),
     idToken: readIdToken(body.id_token, problems),
+    instanceUrl: instanceUrlOf(body, quirks),
   };
   return { tokens, accessTokenUsable: accessToken !== null && type.usable, problems };
 };
 
 /** All that looks like a token in an answer, well-formed or not: none of it may be printed. */
 export const secretsIn = (body: AnswerBody | null): Secret[] =>
-  [body?.access_token, body?.refresh_token, body?.id_token]
+  [body ?? {}, ...Object.values(body ?? {}).filter(isObject)]
+    .flatMap(({ access_token, refresh_token, id_token }) => [access_token, refresh_token, id_token])
     .filter((value): value is string => typeof value === 'string')
     .map((value) => new Secret(value));
 

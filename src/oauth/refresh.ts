@@ -83,7 +83,12 @@ const answered = async (
   trace: Trace,
 ): Promise<RefreshOutcome> => {
   trace('answered', { status: answer.status, characters: answer.body.length });
-  const verdict = classifyTokenResponse({ ...answer, now: Date.now(), sent });
+  const verdict = classifyTokenResponse({
+    ...answer,
+    now: Date.now(),
+    sent,
+    quirks: client.quirks,
+  });
   return verdict.kind === 'granted' ? granted(verdict, client, sent) : verdict;
 };
 

@@ -1,5 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import type { Client } from '../credential.ts';
+import { rewriteRequest } from '../providers/requests.ts';
 import type { Secret } from '../secret.ts';
 import { isLoopback, parseEndpoint } from './endpoint.ts';
 
@@ -62,10 +63,13 @@ export const buildRefreshRequest = async (
       },
     },
   );
-  return request ?? { problem: 'the request could not be built' };
+  return request === undefined
+    ? { problem: 'the request could not be built' }
+    : { ...request, ...rewriteRequest(request, client.quirks) };
 };
 
-const clientAuthentication = ({
+/** How this client says who it is, at any endpoint that wants to know. */
+export const clientAuthentication = ({
   authMethod,
   clientSecret,
 }: Client): oauth.ClientAuth | { readonly problem: string } => {

@@ -9,6 +9,8 @@ import { chooseRoute, type Failure, failureOf, type Route } from './route.ts';
 import type { Secure } from './secure.ts';
 
 export interface PostOptions {
+  /** POST if absent. */
+  readonly method?: 'POST' | 'DELETE' | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly connectTimeoutMs: number;
@@ -128,13 +130,13 @@ const exchange = (
 
 const startRequest = (
   url: URL,
-  { headers, body }: PostOptions,
+  { headers, body, method = 'POST' }: PostOptions,
   route: Route,
   secure: Secure | null,
 ): ClientRequest => {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const options: RequestOptions & { secureContext: SecureContext | undefined } = {
-    method: 'POST',
+    method,
     protocol: url.protocol,
     host,
     port: url.port || (secure === null ? 80 : 443),

@@ -337,6 +337,32 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
     { what: 'no room for a lock', args: ['work'], code: 6, before: unlockable, input: tokens },
     { what: 'over a damaged record', args: ['work'], code: 6, before: damaged, input: tokens },
     { what: 'a token too many', args: ['work', STRAY], code: 2, input: tokens },
+    {
+      what: 'out of a file of another program',
+      args: [
+        ...['work', '--from', 'oauth2-token', '-', '--account', 'b', '--host', 'h', '--json'],
+        ...['--token-endpoint', 'https://id.example.com/token', '--client-id', CLIENT_ID],
+        ...['--provider', 'gitlab'],
+      ],
+      code: 0,
+      input: (stage) =>
+        JSON.stringify({ a: JSON.parse(tokens(stage)), b: JSON.parse(tokens(stage)) }),
+    },
+    {
+      what: 'out of one that has a choice',
+      args: ['work', '--from', 'oauth2-token'],
+      code: 2,
+      input: (stage) =>
+        JSON.stringify({ a: JSON.parse(tokens(stage)), b: JSON.parse(tokens(stage)) }),
+    },
+    ...['gh', 'adc', 'oauth2-token', 'msal', 'aws-sso', 'git-credentials'].map((kind) => ({
+      what: `out of garbage (${kind})`,
+      args: ['work', '--from', kind, '-'],
+      code: 2,
+      input: () => `${STRAY}: "${STRAY}\n  - ${STRAY}`,
+    })),
+    { what: 'a token for a kind', args: ['work', '--from', STRAY], code: 2 },
+    { what: 'a token for a file', args: ['work', `./${STRAY}`, '--from', 'gh'], code: 2 },
   ],
   status: [
     { what: 'of all', args: [], code: 0, before: signedIn() },
@@ -383,6 +409,31 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
       },
     },
   ],
+  logout: [
+    { what: 'for good', args: ['work', '--timeout', '5s'], code: 0, before: revocable },
+    { what: 'of all, as JSON', args: ['--all', '--json'], code: 0, before: revocable },
+    { what: 'here only', args: ['work', '--local'], code: 0, before: damaged },
+    { what: 'where that cannot be', args: ['work', '--json'], code: 6, before: signedIn() },
+    {
+      what: 'refused, echoed',
+      args: ['work'],
+      code: 6,
+      before: revocationEchoing(401, 'invalid_client'),
+    },
+    { what: 'an outage, echoed', args: ['work'], code: 5, before: revocationEchoing(503, 'x') },
+    {
+      what: 'no connection',
+      args: ['work'],
+      code: 5,
+      before: async (stage) => {
+        await revocable(stage);
+        await stage.server.goOffline();
+      },
+    },
+    { what: 'a damaged one', args: ['work'], code: 6, before: damaged },
+    { what: 'no room for a lock', args: ['work'], code: 6, before: unlockable },
+    { what: 'a token for a name', args: [STRAY], code: 3 },
+  ],
   adopt: [
     { what: 'a copy', args: ['work', '--timeout', '5s'], code: 0, before: copied },
     { what: 'every copy', args: ['--all', '--json'], code: 0, before: copied },
@@ -391,6 +442,27 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
     { what: 'no room for a lock', args: ['work'], code: 6, before: unlockable },
     { what: 'a token for a name', args: [STRAY], code: 3 },
   ],
+  providers: [
+    { what: 'all', args: [], code: 0 },
+    { what: 'one, as JSON', args: ['github', '--json'], code: 0 },
+    { what: 'a token for a name', args: [STRAY], code: 2 },
+    {
+      what: 'a secret in the wrong place of the configuration',
+      args: [],
+      code: 6,
+      before: (stage) =>
+        configured(
+          stage,
+          `[providers.a]\ntoken_endpoint = "https://x/t"\nclient_secret = "${STRAY}"`,
+        ),
+    },
+    {
+      what: 'a secret that breaks the configuration',
+      args: ['--json'],
+      code: 6,
+      before: (stage) => configured(stage, `[providers.a]\nclient_secret = ${STRAY}`),
+    },
+  ],
   // Its own tokens are gathered while it runs; see below.
   demo: [],
   help: [
@@ -398,6 +470,25 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
     { what: 'for a token', args: [STRAY], code: 2 },
   ],
 };
+
+async function revocable(stage: Stage): Promise<Record<string, unknown>> {
+  return stage.signIn(3600, { revocation_endpoint: stage.server.revocationEndpoint });
+}
+
+/** The revocation endpoint refuses, and repeats everything it was sent. */
+function revocationEchoing(status: number, error: string) {
+  return async (stage: Stage): Promise<void> => {
+    const { refresh_token, access_token } = await revocable(stage);
+    const echo = [refresh_token, access_token, `Basic ${BASIC}`, CLIENT_SECRET, CREDENTIALS];
+    const body = { error, error_description: echo.join(' and ') };
+    stage.server.setFault({ kind: 'status', status, body }, 'revocation');
+  };
+}
+
+async function configured({ home }: Stage, toml: string): Promise<void> {
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  writeFileSync(join(home, 'config.toml'), toml, { mode: 0o600 });
+}
 
 /** The server takes its time, and the refresh token is on its way. */
 async function slow(stage: Stage): Promise<void> {
@@ -470,10 +561,10 @@ async function observed(
   return { result, looks, seen: { ...testimony, ...filesOf(stage), stderr: result.stderr } };
 }
 
-/** All files but credentials, which are the records and what is about to become one. */
+/** All files but credentials (the records and what is about to become one), and what a person wrote. */
 function filesOf({ home, temp }: Stage): Seen {
   const isRecord = (path: string) =>
-    /\/credentials\/([^/]+\.json|[^/]+\.lock.*\/next\.json[^/]*)$/.test(path);
+    /\/credentials\/([^/]+\.json|[^/]+\.lock.*\/next\.json[^/]*)$|\/config\.toml$/.test(path);
   const paths = [...pathsBelow(home), ...pathsBelow(temp)].filter((path) => !isRecord(path));
   return Object.fromEntries(paths.map((path) => [path, contentOf(path)]));
 }

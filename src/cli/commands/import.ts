@@ -1,19 +1,38 @@
 import { Command } from 'commander';
-import { expiresAtMs } from '../../credential.ts';
+import { readConfig } from '../../config.ts';
+import { type Credential, expiresAtMs } from '../../credential.ts';
 import { TokenctlError } from '../../errors.ts';
+import type { Providers } from '../../import-credential.ts';
 import { importTokens } from '../../import-tokens.ts';
+import { knownProviders } from '../../user-providers.ts';
 import { formatDuration, parseDuration } from '../duration.ts';
-import { print, readStdin } from '../io.ts';
+import { type FromOptions, KINDS, type TakenFrom, takeFrom } from '../import-from.ts';
+import { print, readStdin, say } from '../io.ts';
 import { openLogin } from '../manager.ts';
+import { reportWarnings } from '../report.ts';
 
 export const command = (): Command =>
   new Command('import')
     .summary('take over tokens: JSON on stdin')
     .description(
       'Take over a login from a token response (RFC 6749 section 5.1) on stdin, plus where it belongs:\n' +
-        'provider, or token_endpoint and client_id. What was held under this name is replaced.',
+        'provider, or token_endpoint and client_id. What was held under this name is replaced.\n' +
+        'With --from, out of a file of another program, which is only read.',
     )
     .argument('<NAME>', 'the login: letters, digits and . _ @ -')
+    .argument('[FILE]', 'with --from: the file, - for stdin; else where that program keeps it')
+    .option('--from <KIND>', `what kind of file: ${KINDS.join(', ')}`)
+    .option('--account <ACCOUNT>', 'with --from: whose, if there are several')
+    .option('--host <HOST>', 'with --from: at which host, if there are several')
+    .option('--provider <NAME>', 'with --from: whose they are, if the file does not say')
+    .option(
+      '--token-endpoint <URL>',
+      'with --from: where they are renewed, if the file does not say',
+    )
+    .option(
+      '--client-id <ID>',
+      'with --from: of which client, if the file does not say, or has several',
+    )
     .option('--json', 'print what was taken over as JSON')
     .option('--timeout <DURATION>', 'how long to wait for others', '30s')
     .addHelpText('after', HELP)
@@ -21,7 +40,7 @@ export const command = (): Command =>
 
 const HELP = `
 Members: access_token, refresh_token, expires_in or expires_at, token_type, scope, id_token,
-  provider or token_endpoint, revocation_endpoint, issuer, client_id, client_secret,
+  provider (and variables) or token_endpoint, revocation_endpoint, issuer, client_id, client_secret,
   token_endpoint_auth_method, hosts.
 
 Once taken over, the refresh token is tokenctl's alone: another program that still uses it
@@ -30,15 +49,70 @@ trips the provider's reuse detection and loses the login for both.
 Examples:
   tokenctl import work < tokens.json
   jq '. + {token_endpoint: "https://id.example.com/token", client_id: "cli"}' response.json |
-    tokenctl import work`;
+    tokenctl import work
+  tokenctl import hub --from gh --host github.com --account alice
+  tokenctl import work --from oauth2-token session.json --provider gitlab --client-id cli`;
 
-const run = async (name: string, options: { json?: true; timeout: string }): Promise<void> => {
+interface Options extends FromOptions {
+  readonly from?: string;
+  readonly json?: true;
+  readonly timeout: string;
+}
+
+const run = async (name: string, file: string | undefined, options: Options): Promise<void> => {
   const { store } = openLogin(name);
   const timeoutMs = parseDuration(options.timeout, '--timeout');
-  const record = await importTokens(store, parseJson(await readStdin('Paste the JSON')), timeoutMs);
+  const taken = await takenFrom(file, options);
+  const tokens = taken?.members ?? parseJson(await readStdin('Paste the JSON'));
+  if (taken !== null) {
+    say(`${taken.said}\n`);
+  }
+  const known = await providersFor(tokens);
+  const record = await importTokens(store, tokens, timeoutMs, known);
+  if (taken !== null) {
+    reportWarnings(name, warningsFor(record, taken, known));
+  }
+  await tell(name, record, options);
+};
+
+const takenFrom = async (
+  file: string | undefined,
+  { from, ...options }: Options,
+): Promise<TakenFrom | null> => {
+  if (from !== undefined) {
+    return takeFrom(from, file, options);
+  }
+  const { account, host, provider, tokenEndpoint, clientId } = options;
+  if (
+    [file, account, host, provider, tokenEndpoint, clientId].some((given) => given !== undefined)
+  ) {
+    throw new TokenctlError('usage', 'a FILE, and what to take out of it, need --from', {
+      hint: 'without --from all is said in the JSON on stdin',
+    });
+  }
+  return null;
+};
+
+/** Two owners of one refresh token: what they will do to each other depends on the provider. */
+const warningsFor = (
+  { refreshToken, provider }: Credential,
+  { retire }: TakenFrom,
+  known: Providers = {},
+): string[] =>
+  refreshToken === null
+    ? [`it has no refresh token: it serves until it expires. To retire the other copy: ${retire}`]
+    : [
+        `two programs hold this refresh token now, and ${
+          known[provider ?? '']?.rotation === 'none'
+            ? 'both may use it'
+            : 'where it works only once the second to use it ends the login for both'
+        }. To retire the other: ${retire}`,
+      ];
+
+const tell = async (name: string, record: Credential, { json }: Options): Promise<void> => {
   const expiresAt = expiresAtMs(record);
   const refreshable = record.refreshToken !== null;
-  if (options.json) {
+  if (json) {
     await print(
       `${JSON.stringify({
         login: name,
@@ -49,11 +123,19 @@ const run = async (name: string, options: { json?: true; timeout: string }): Pro
     return;
   }
   const lives =
-    expiresAt === null
-      ? 'no stated lifetime'
-      : `access token valid for ${formatDuration(Math.max(0, expiresAt - Date.now()))}`;
+    record.accessToken === null
+      ? 'no access token yet'
+      : expiresAt === null
+        ? 'no stated lifetime'
+        : `access token valid for ${formatDuration(Math.max(0, expiresAt - Date.now()))}`;
   await print(`Imported ${name}: ${lives}, ${refreshable ? 'renewed' : 'NOT renewed'} when due.\n`);
 };
+
+/** The configuration is only asked where a provider is named. */
+const providersFor = async (tokens: unknown): Promise<Providers | undefined> =>
+  typeof tokens === 'object' && tokens !== null && 'provider' in tokens
+    ? knownProviders(await readConfig())
+    : undefined;
 
 const parseJson = (text: string): unknown => {
   if (text.trim() === '') {
