@@ -72,6 +72,16 @@ const command = await build({
   banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href;" },
 });
 
+// What talks to the keychain, in a process of its own. keytar is native, optional and not bundled.
+await build({
+  ...options,
+  entryPoints: { keychain: 'src/store/keychain-child.ts' },
+  external: ['keytar'],
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
+  supported: { 'dynamic-import': false },
+});
+
 // The bundled libraries' licences ask to be kept with every copy.
 const packages = new Set(
   [library, apart, command]

@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Credential } from './credential.ts';
 import { errnoOf, TokenctlError } from './errors.ts';
 import { createJudge } from './lock/judge.ts';
+import type { LeaseStep } from './lock/lease.ts';
 import { describeHolder, noSuchLogin } from './messages.ts';
 import { monotonicMs } from './platform/clock.ts';
+import { faultError } from './store/kept-fault.ts';
 import type { Store, StoreLease } from './store/store.ts';
 
 /**
@@ -23,13 +25,22 @@ export const changeRecord = <Change extends Credential | null>(
     await lease.inherit(new Set());
     const current = (await lease.read())?.record ?? null;
     const changed = change(current);
-    const done =
-      changed === null ||
-      ((await lease.reserve(current)) === 'done' &&
-        (await lease.write(changed, current)) === 'done' &&
-        (await lease.commit()) !== 'lost');
-    return done ? { result: changed } : 'lost';
+    const step = changed === null ? 'done' : await save(lease, changed, current);
+    return step === 'lost' ? step : { result: changed };
   });
+
+/** Makes `next` the record, in the place of `previous`. */
+export const save = async (
+  lease: StoreLease,
+  next: Credential,
+  previous: Credential | null,
+): Promise<LeaseStep> => {
+  const done =
+    (await lease.reserve(previous)) === 'done' &&
+    (await lease.write(next, previous)) === 'done' &&
+    (await lease.commit()) !== 'lost';
+  return done ? 'done' : 'lost';
+};
 
 /**
  * Brings a copied or restored record home, under its lock.
@@ -52,21 +63,48 @@ export const claimRecord = async (store: Store, timeoutMs: number): Promise<Cred
       return { result: null };
     }
     lease.claim();
-    const done =
-      (await lease.reserve(current)) === 'done' &&
-      (await lease.write(current, current)) === 'done' &&
-      (await lease.commit()) !== 'lost';
-    return done ? { result: current } : 'lost';
+    const saved = await bringHome(store.login, lease, current);
+    return saved === 'lost' ? 'lost' : { result: saved };
   });
 };
 
-/** Forgets a record under its lock. Nothing of it is read: a damaged one must be removable too. */
-export const removeRecord = (store: Store, timeoutMs: number): Promise<void> =>
-  underLease(store, timeoutMs, async (lease) => ({ result: await lease.remove() }));
+/** What is in the keychain is shared with where the record came from, until it has a slot of its own. */
+const bringHome = async (
+  login: string,
+  lease: StoreLease,
+  current: Credential,
+): Promise<Credential | 'lost'> => {
+  const { kept } = current;
+  if (kept?.place !== 'keychain' || !kept.stowed) {
+    return (await save(lease, current, current)) === 'lost' ? 'lost' : current;
+  }
+  const opened = await lease.open(current, KEYCHAIN_LIMIT_MS);
+  const moved =
+    opened.kind === 'opened'
+      ? await lease.stow(opened.record, kept.place, lease.newSlot(), KEYCHAIN_LIMIT_MS)
+      : opened;
+  if (moved.kind === 'closed') {
+    throw faultError(moved.fault, login);
+  }
+  return (await save(lease, moved.record, current)) === 'lost' ? 'lost' : moved.record;
+};
+
+const KEYCHAIN_LIMIT_MS = 30_000;
+
+/**
+ * Forgets a record under its lock. Nothing of it is needed: a damaged one must be removable too.
+ *
+ * @returns what could not be removed with it, one line each.
+ */
+export const removeRecord = (store: Store, timeoutMs: number): Promise<readonly string[]> =>
+  underLease(store, timeoutMs, async (lease) => {
+    await lease.remove();
+    return { result: lease.warnings() };
+  });
 
 const PAUSE_MS = 30;
 
-const underLease = async <Result>(
+export const underLease = async <Result>(
   store: Store,
   timeoutMs: number,
   action: (lease: StoreLease) => Promise<{ result: Result } | 'lost'>,

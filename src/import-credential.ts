@@ -61,6 +61,7 @@ export const credentialFromImport = (json: unknown, now: Moment): Credential => 
     lastAttempt: null,
     origin: null,
     lifeboat: null,
+    kept: null,
     unknown: {},
   };
 };

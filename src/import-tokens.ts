@@ -1,8 +1,10 @@
-import { changeRecord } from './change-record.ts';
+import { underLease } from './change-record.ts';
 import { DEFAULT_TIMEOUT_MS } from './create-token-manager.ts';
 import type { Credential } from './credential.ts';
 import { TokenctlError } from './errors.ts';
 import { credentialFromImport } from './import-credential.ts';
+import { saveIn } from './keep-apart.ts';
+import type { Place } from './kept.ts';
 import { readIdToken } from './oauth/id-token.ts';
 import { systemClock } from './platform/clock.ts';
 import { type Secret, shortFingerprint } from './secret.ts';
@@ -12,20 +14,28 @@ import type { Store } from './store/store.ts';
  * Takes over tokens that were issued elsewhere (see {@link credentialFromImport} for the members),
  * under the login's lock, and reads them back before it calls it done.
  *
+ * @param place where to keep what can be kept apart; absent: where that of the login before is, or in
+ *   the file.
+ *
  * @throws {TokenctlError} `usage` for what is wrong with the tokens; `unavailable`, `refused`
  */
 export const importTokens = async (
   store: Store,
   tokens: unknown,
   timeoutMs = DEFAULT_TIMEOUT_MS,
+  place?: Place,
 ): Promise<Credential> => {
   const checked = credentialFromImport(tokens, systemClock());
   const imported = { ...checked, idTokenExpiresAt: await expiryOf(checked.idToken) };
-  const saved = await changeRecord(store, timeoutMs, (current) => ({
-    ...imported,
+  const saved = await underLease(store, timeoutMs, async (lease) => {
+    await lease.inherit(new Set());
+    const current = (await lease.read())?.record ?? null;
     // Never back, also over a new login: an older generation is how a restored copy is recognised.
-    generation: (current?.generation ?? 0) + 1,
-  }));
+    const next = { ...imported, generation: (current?.generation ?? 0) + 1 };
+    const where = place ?? current?.kept?.place ?? 'file';
+    const result = await saveIn(lease, store.login, current, next, where);
+    return result === 'lost' ? 'lost' : { result: result.record };
+  });
   const readBack = await store.read();
   if (readBack?.record.recordId !== saved.recordId) {
     throw new TokenctlError(

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Attempt, Credential } from './credential.ts';
 import { freshLine, freshUntil } from './fresh-line.ts';
+import { fingerprintsOf, type Kept, secretsOf, withSecrets } from './kept.ts';
 import type { Moment } from './platform/clock.ts';
 
 /**
@@ -10,6 +11,10 @@ import type { Moment } from './platform/clock.ts';
 export const FORMAT = 2;
 /** The lowest version of a reader that may act on it: 1 would spend what `lifeboat` says is spent. */
 const LOWEST_READER = 2;
+/** What it must be where secrets are kept apart: 2 would take the login for one without a refresh token. */
+const APART_READER = 3;
+/** The highest version of a reader that this code is. */
+export const READER = 3;
 /** A record holds a few tokens of some kilobytes, and never more than what their checks let through. */
 export const MAX_RECORD_BYTES = 2 * 1024 * 1024;
 
@@ -21,13 +26,15 @@ export const MAX_RECORD_BYTES = 2 * 1024 * 1024;
  * `parent` is the hash of the refresh token this record succeeds. It and the checksum let the next
  * lease holder recognise a complete successor that a dead process left behind.
  */
-export const serialiseRecord = (record: Credential, parent: string): string => {
+export const serialiseRecord = (whole: Credential, parent: string): string => {
+  const apart = whole.kept?.stowed === true;
+  const record = apart ? withSecrets(whole, new Map()) : whole;
   const members: [string, unknown][] = [
     ['fresh', freshLine(record, FORMAT)],
     ['access_token', record.accessToken?.reveal() ?? null],
     ['fresh_until', freshUntil(record)],
-    ['format', FORMAT],
-    ['reader', LOWEST_READER],
+    ['format', apart ? APART_READER : FORMAT],
+    ['reader', apart ? APART_READER : LOWEST_READER],
     ['token_type', record.tokenType],
     ['expires_in', record.lifetime],
     ['issued', momentToJson(record.issued)],
@@ -56,6 +63,7 @@ export const serialiseRecord = (record: Credential, parent: string): string => {
     ['last_attempt', attemptToJson(record.lastAttempt)],
     ['origin', record.origin],
     ['lifeboat', record.lifeboat],
+    ...(whole.kept === null ? [] : [['kept', keptToJson(whole.kept, whole)] as [string, unknown]]),
     ...Object.entries(record.unknown),
     ['parent', parent],
   ];
@@ -74,6 +82,14 @@ const momentToJson = (moment: Moment | null): unknown =>
   moment === null
     ? null
     : { epoch_ms: moment.epochMs, uptime_ms: moment.uptimeMs, boot_id: moment.bootId };
+
+const keptToJson = (kept: Kept, whole: Credential): unknown => ({
+  in: kept.place,
+  slot: kept.slot,
+  sealed: kept.stowed ? kept.sealed : null,
+  secrets: kept.stowed ? fingerprintsOf(secretsOf(whole)) : null,
+  leftovers: kept.leftovers,
+});
 
 const attemptToJson = (attempt: Attempt | null): unknown =>
   attempt === null

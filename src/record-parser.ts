@@ -10,7 +10,8 @@ import {
 } from './credential.ts';
 import { TokenctlError } from './errors.ts';
 import { BadMember, bad, isObject, Members } from './json-members.ts';
-import { FORMAT, sealed } from './record-format.ts';
+import { elsewhere, type Kept, PLACES, SECRET_NAMES, type Secrets, withSecrets } from './kept.ts';
+import { READER, sealed } from './record-format.ts';
 
 export type ParsedRecord = CompleteRecord | UnreadableRecord;
 
@@ -74,7 +75,7 @@ const isDeeper = (value: unknown, levels: number): boolean =>
 const readMembers = (text: string): ParsedRecord => {
   const json = parseObject(text) ?? bad(text.trim() === '' ? 'it is empty' : 'not a JSON object');
   const read = new Members(json);
-  if (read.integer('reader') > FORMAT) {
+  if (read.integer('reader') > READER) {
     return { kind: 'newer', what: 'was written by a newer tokenctl' };
   }
   read.integer('format');
@@ -114,8 +115,10 @@ const readMembers = (text: string): ParsedRecord => {
     lastAttempt: readAttempt(read),
     origin: readOrigin(read),
     lifeboat: read.nullable('lifeboat', (name) => read.string(name)),
+    kept: null,
     unknown: {},
   };
+  const { kept, secrets } = readKept(read);
   const parent = read.string('parent');
   read.string('checksum');
   if (Math.abs(record.issued.epochMs + (lifetime ?? 0) * 1000) > MAX_EPOCH_MS) {
@@ -130,7 +133,7 @@ const readMembers = (text: string): ParsedRecord => {
   }
   return {
     kind: 'record',
-    record: { ...record, unknown },
+    record: { ...(secrets === null ? record : withSecrets(record, secrets)), kept, unknown },
     parent,
     complete: text === sealed(text.slice(0, text.lastIndexOf('"checksum":'))),
   };
@@ -174,6 +177,34 @@ const readOrigin = (record: Members): Origin | null => {
         directory: read.string('directory'),
         file: read.string('file'),
       };
+};
+
+const readKept = (record: Members): { kept: Kept | null; secrets: Secrets | null } => {
+  const read = record.object('kept');
+  if (read === null) {
+    return { kept: null, secrets: null };
+  }
+  const place = read.oneOf('in', PLACES);
+  const slot = read.nullable('slot', (name) => read.string(name));
+  const sealed = read.nullable('sealed', (name) => read.string(name));
+  const secrets = read.object('secrets')?.rest() ?? null;
+  if (secrets !== null && (place === 'keychain' ? slot : sealed) === null) {
+    bad('kept does not say where the secrets are');
+  }
+  const kept = { place, slot, sealed, stowed: secrets !== null };
+  return {
+    kept: { ...kept, leftovers: read.strings('leftovers') },
+    secrets: secrets === null ? null : elsewhere(fingerprints(secrets)),
+  };
+};
+
+const fingerprints = (secrets: Record<string, unknown>): Record<string, string> => {
+  for (const [name, value] of Object.entries(secrets)) {
+    if (!SECRET_NAMES.includes(name) || !/^[0-9a-f]{64}$/.test(String(value))) {
+      bad('kept.secrets has something else than fingerprints');
+    }
+  }
+  return secrets as Record<string, string>;
 };
 
 const parseObject = (text: string): Record<string, unknown> | null => {

@@ -5,6 +5,8 @@ import { importTokens } from '../../import-tokens.ts';
 import { formatDuration, parseDuration } from '../duration.ts';
 import { print, readStdin } from '../io.ts';
 import { openLogin } from '../manager.ts';
+import { leftoverWarning, PLACE_NAMES, parsePlace } from '../place.ts';
+import { reportWarnings } from '../report.ts';
 
 export const command = (): Command =>
   new Command('import')
@@ -14,6 +16,7 @@ export const command = (): Command =>
         'provider, or token_endpoint and client_id. What was held under this name is replaced.',
     )
     .argument('<NAME>', 'the login: letters, digits and . _ @ -')
+    .option('--store <PLACE>', `where to keep the refresh token: ${PLACE_NAMES}`)
     .option('--json', 'print what was taken over as JSON')
     .option('--timeout <DURATION>', 'how long to wait for others', '30s')
     .addHelpText('after', HELP)
@@ -29,13 +32,26 @@ trips the provider's reuse detection and loses the login for both.
 
 Examples:
   tokenctl import work < tokens.json
+  tokenctl import work --store keychain < tokens.json
   jq '. + {token_endpoint: "https://id.example.com/token", client_id: "cli"}' response.json |
     tokenctl import work`;
 
-const run = async (name: string, options: { json?: true; timeout: string }): Promise<void> => {
+const run = async (
+  name: string,
+  options: { store?: string; json?: true; timeout: string },
+): Promise<void> => {
+  const place = options.store === undefined ? undefined : parsePlace(options.store, '--store');
   const { store } = openLogin(name);
   const timeoutMs = parseDuration(options.timeout, '--timeout');
-  const record = await importTokens(store, parseJson(await readStdin('Paste the JSON')), timeoutMs);
+  const record = await importTokens(
+    store,
+    parseJson(await readStdin('Paste the JSON')),
+    timeoutMs,
+    place,
+  );
+  if ((record.kept?.leftovers.length ?? 0) > 0) {
+    reportWarnings(name, [leftoverWarning(name, record)]);
+  }
   const expiresAt = expiresAtMs(record);
   const refreshable = record.refreshToken !== null;
   if (options.json) {
