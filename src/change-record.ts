@@ -3,9 +3,8 @@ import type { Credential } from './credential.ts';
 import { errnoOf, TokenctlError } from './errors.ts';
 import { createJudge } from './lock/judge.ts';
 import type { LeaseStep } from './lock/lease.ts';
-import { describeHolder, noSuchLogin } from './messages.ts';
+import { describeHolder } from './messages.ts';
 import { monotonicMs } from './platform/clock.ts';
-import { faultError } from './store/kept-fault.ts';
 import type { Store, StoreLease } from './store/store.ts';
 
 /**
@@ -41,55 +40,6 @@ export const save = async (
     (await lease.commit()) !== 'lost';
   return done ? 'done' : 'lost';
 };
-
-/**
- * Brings a copied or restored record home, under its lock.
- *
- * @returns the record; null if it was at home already.
- * @throws {TokenctlError} `no_such_login`, `unavailable`, `refused`
- */
-export const claimRecord = async (store: Store, timeoutMs: number): Promise<Credential | null> => {
-  // No lock is made for a name that nothing is stored under: it may be a token, given by mistake.
-  if ((await store.read()) === null) {
-    throw noSuchLogin(store.login);
-  }
-  return underLease(store, timeoutMs, async (lease) => {
-    await lease.inherit(new Set());
-    const current = (await lease.read())?.record ?? null;
-    if (current === null) {
-      throw noSuchLogin(store.login);
-    }
-    if ((await store.whyForeign(current)) === null) {
-      return { result: null };
-    }
-    lease.claim();
-    const saved = await bringHome(store.login, lease, current);
-    return saved === 'lost' ? 'lost' : { result: saved };
-  });
-};
-
-/** What is in the keychain is shared with where the record came from, until it has a slot of its own. */
-const bringHome = async (
-  login: string,
-  lease: StoreLease,
-  current: Credential,
-): Promise<Credential | 'lost'> => {
-  const { kept } = current;
-  if (kept?.place !== 'keychain' || !kept.stowed) {
-    return (await save(lease, current, current)) === 'lost' ? 'lost' : current;
-  }
-  const opened = await lease.open(current, KEYCHAIN_LIMIT_MS);
-  const moved =
-    opened.kind === 'opened'
-      ? await lease.stow(opened.record, kept.place, lease.newSlot(), KEYCHAIN_LIMIT_MS)
-      : opened;
-  if (moved.kind === 'closed') {
-    throw faultError(moved.fault, login);
-  }
-  return (await save(lease, moved.record, current)) === 'lost' ? 'lost' : moved.record;
-};
-
-const KEYCHAIN_LIMIT_MS = 30_000;
 
 /**
  * Forgets a record under its lock. Nothing of it is needed: a damaged one must be removable too.

@@ -7,7 +7,7 @@ import { faultError, type KeptFault } from './store/kept-fault.ts';
 import type { Store, StoreLease } from './store/store.ts';
 
 /** A keychain may ask a person, who may have to look for a password. */
-const LIMIT_MS = 30_000;
+export const KEYCHAIN_LIMIT_MS = 30_000;
 
 /**
  * Moves the secrets of a login that can be kept apart (`kept.ts`) to another place, under its lock,
@@ -39,7 +39,7 @@ export const moveSecrets = async (
     if (isThere(current, place)) {
       return { result: null };
     }
-    const opened = await lease.open(current, LIMIT_MS);
+    const opened = await lease.open(current, KEYCHAIN_LIMIT_MS);
     if (opened.kind === 'closed') {
       throw faultError(opened.fault, store.login);
     }
@@ -88,9 +88,9 @@ export const saveIn = async (
   if (base === 'lost') {
     return 'lost';
   }
-  const stowed = await lease.stow(next, place, slot, LIMIT_MS);
+  const stowed = await lease.stow(next, place, slot, KEYCHAIN_LIMIT_MS);
   if (stowed.kind === 'closed') {
-    await takeBack(lease, current, base, slot);
+    await takeBack(lease, current, base, slot, stowed.fault);
     throw faultError(stowed.fault, login);
   }
   const { kept } = stowed.record;
@@ -127,16 +127,22 @@ const takeBack = async (
   current: Credential | null,
   base: Credential | null,
   slot: string | null,
+  { kind }: KeptFault,
 ): Promise<void> => {
   if (slot === null || base === null) {
     return;
   }
   if (current === null) {
     await lease.remove();
-  } else if ((await lease.emptySlot(slot, LIMIT_MS)) === null) {
+  } else if (
+    NOTHING_WRITTEN.has(kind) ||
+    (await lease.emptySlot(slot, KEYCHAIN_LIMIT_MS)) === null
+  ) {
     await save(lease, current, base);
   }
 };
+
+const NOTHING_WRITTEN: ReadonlySet<KeptFault['kind']> = new Set(['absent', 'locked']);
 
 const finish = async (
   lease: StoreLease,
@@ -149,7 +155,7 @@ const finish = async (
   const left: string[] = [];
   let fault: KeptFault | null = null;
   for (const slot of next.kept?.leftovers ?? []) {
-    const why = await lease.emptySlot(slot, LIMIT_MS);
+    const why = await lease.emptySlot(slot, KEYCHAIN_LIMIT_MS);
     fault = why ?? fault;
     left.push(...(why === null ? [] : [slot]));
   }

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
+import { failedAttempt, sentUnanswered } from './attempt.ts';
 import { save } from './change-record.ts';
 import type { Credential } from './credential.ts';
 import type { Refresh } from './decide.ts';
-import { faultError, faultText } from './store/kept-fault.ts';
+import { faultError, faultText, type KeptFault } from './store/kept-fault.ts';
 import type { StoreLease } from './store/store.ts';
 import type { Request, Story } from './story.ts';
 import { type Token, tokenOf } from './token.ts';
@@ -22,6 +24,7 @@ export const openSecrets = async (
   lease: StoreLease,
   record: Credential,
   decision: Refresh,
+  lostSends: number,
 ): Promise<{ record: Credential } | { token: Token } | 'again'> => {
   const { kept } = record;
   if (kept === null || kept.place === 'file') {
@@ -37,6 +40,7 @@ export const openSecrets = async (
   const opened = await lease.open(record, limitMs);
   if (opened.kind === 'closed') {
     const { login } = story.store;
+    await share(story, lease, record, opened.fault, { proactive, lostSends });
     if (proactive) {
       return { token: tokenOf(login, record, { warnings: [faultText(opened.fault, login)] }) };
     }
@@ -49,6 +53,41 @@ export const openSecrets = async (
   await save(lease, opened.record, record);
   return 'again';
 };
+
+/**
+ * A keychain that lets one wait, or is locked, does so for everybody who is waiting: they take this
+ * outcome. Whoever comes later tries again at once, for a person may have unlocked it, unless the old
+ * token is good enough.
+ */
+const share = async (
+  { clock, store: { login } }: Story,
+  lease: StoreLease,
+  record: Credential,
+  fault: KeptFault,
+  { proactive, lostSends }: { proactive: boolean; lostSends: number },
+): Promise<void> => {
+  if (fault.kind !== 'slow' && fault.kind !== 'locked') {
+    return;
+  }
+  const now = clock();
+  const failed = failedAttempt(
+    record,
+    {
+      ...{ kind: 'unavailable', fault: 'not-sent', transient: false, retryAfterMs: null },
+      ...{ error: `${fault.place}_${fault.kind}`, description: faultText(fault, login) },
+    },
+    {
+      ...{ id: randomUUID(), lease: lease.name, sent: now, ended: now },
+      unanswered: sentUnanswered(record, lostSends),
+    },
+  );
+  const backoffMs = proactive ? Math.min(failed.backoffMs, LONGEST_BACKOFF_MS) : 0;
+  const lastAttempt = { ...failed, backoffMs };
+  // If it cannot be put down, nothing is lost but the sharing.
+  await save(lease, { ...record, lastAttempt }, record).catch(() => {});
+};
+
+const LONGEST_BACKOFF_MS = 10_000;
 
 /** What could not be put there when it was new. If it still cannot, the login goes on in the file. */
 const putBack = async (

@@ -93,7 +93,7 @@ const holdLease = async (
     if (inFlight !== null) {
       return 'again';
     }
-    const opened = await openSecrets(story, request, lease, record, decision);
+    const opened = await openSecrets(story, request, lease, record, decision, lostSends);
     if (opened === 'again' || 'token' in opened) {
       return opened === 'again' ? opened : opened.token;
     }

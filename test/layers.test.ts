@@ -26,6 +26,7 @@ const LAYERS: readonly (readonly string[])[] = [
       'import-tokens.ts',
       'import-credential.ts',
       'open-secrets.ts',
+      'claim-record.ts',
       'keep-apart.ts',
       'token.ts',
       'token-set.ts',

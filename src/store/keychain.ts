@@ -58,12 +58,13 @@ const startHelper = (env: NodeJS.ProcessEnv, program: string): Helper => {
     answered?.(outcome);
     answered = null;
   };
-  const gone = (what: string) => {
+  const gone = (kind: 'absent' | 'denied', what: string) => {
     ended = true;
-    settle({ kind: 'absent', what });
+    settle({ kind, what });
   };
-  child.on('error', () => gone('its helper cannot be started'));
-  child.on('close', () => gone('its helper ended without an answer'));
+  child.on('error', () => gone('absent', 'its helper cannot be started'));
+  // Nobody knows how far it got.
+  child.on('close', () => gone('denied', 'its helper ended without an answer'));
   child.stdin.on('error', () => {});
   onLine(child.stdout, (line) => {
     if (line.startsWith(ANSWER)) {
@@ -84,7 +85,7 @@ const startHelper = (env: NodeJS.ProcessEnv, program: string): Helper => {
           resolve(outcome);
         };
         if (ended) {
-          settle({ kind: 'absent', what: 'its helper ended' });
+          settle({ kind: 'denied', what: 'its helper ended without an answer' });
           return;
         }
         child.stdin.write(`${JSON.stringify(request)}\n`);

@@ -46,15 +46,15 @@ it('that hangs is killed at the limit, and another one is started for the next c
   keychain.close();
 });
 
-it('that crashes is no keychain, and does not crash anybody else', async () => {
+it('that crashes gives nothing, and does not crash anybody else', async () => {
   const keychain = played(`process.stdin.on('data', () => process.kill(process.pid, 'SIGSEGV'));`);
-  expect(await keychain.write('a', 'secret', PATIENT_MS)).toMatchObject({ kind: 'absent' });
-  expect(await keychain.write('a', 'secret', PATIENT_MS)).toMatchObject({ kind: 'absent' });
+  expect(await keychain.write('a', 'secret', PATIENT_MS)).toMatchObject({ kind: 'denied' });
+  expect(await keychain.write('a', 'secret', PATIENT_MS)).toMatchObject({ kind: 'denied' });
 });
 
-it('that cannot be started is no keychain', async () => {
+it('that is not there gives nothing', async () => {
   const keychain = openKeychain(process.env, join(directory, 'not-there.cjs'));
-  expect(await keychain.read('a', PATIENT_MS)).toMatchObject({ kind: 'absent' });
+  expect(await keychain.read('a', PATIENT_MS)).toMatchObject({ kind: 'denied' });
 });
 
 it('may print something else, and answer in pieces', async () => {

@@ -1,10 +1,12 @@
 import { Command } from 'commander';
-import { claimRecord } from '../../change-record.ts';
+import { claimRecord } from '../../claim-record.ts';
 import { TokenctlError } from '../../errors.ts';
 import { findPaths } from '../../paths.ts';
 import { listLogins, loginStore } from '../../store/file.ts';
 import { parseDuration } from '../duration.ts';
 import { print, say } from '../io.ts';
+import { leftoverWarning } from '../place.ts';
+import { reportWarnings } from '../report.ts';
 
 export const command = (): Command =>
   new Command('adopt')
@@ -45,6 +47,9 @@ const run = async (name: string | undefined, options: Options): Promise<void> =>
     if (claimed !== null) {
       const { generation } = claimed;
       await store.audit?.({ event: 'adopt', login, generation, token: null });
+      if ((claimed.kept?.leftovers.length ?? 0) > 0) {
+        reportWarnings(login, [leftoverWarning(login, claimed)]);
+      }
     }
     results.push({ login, adopted: claimed !== null });
   }
