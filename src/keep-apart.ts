@@ -3,7 +3,7 @@ import type { Credential } from './credential.ts';
 import { TokenctlError } from './errors.ts';
 import { type Kept, type Place, withSecrets } from './kept.ts';
 import { noSuchLogin } from './messages.ts';
-import { faultError, type KeptFault } from './store/kept-fault.ts';
+import { faultError, type KeptFault, refusedBy } from './store/kept-fault.ts';
 import type { Store, StoreLease } from './store/store.ts';
 
 /** A keychain may ask a person, who may have to look for a password. */
@@ -91,7 +91,7 @@ export const saveIn = async (
   const stowed = await lease.stow(next, place, slot, KEYCHAIN_LIMIT_MS);
   if (stowed.kind === 'closed') {
     await takeBack(lease, current, base, slot, stowed.fault);
-    throw faultError(stowed.fault, login);
+    throw refusedBy(stowed.fault, login);
   }
   const { kept } = stowed.record;
   return finish(lease, base, {

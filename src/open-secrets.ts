@@ -9,7 +9,7 @@ import type { Request, Story } from './story.ts';
 import { type Token, tokenOf } from './token.ts';
 
 /** A keychain may ask a person; while the old token still works nobody waits that long for them. */
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 20_000;
 const PROACTIVE_LIMIT_MS = 3_000;
 
 /**

@@ -1,5 +1,5 @@
 import { type ErrorCode, TokenctlError } from '../errors.ts';
-import type { Kept, Place } from '../kept.ts';
+import type { Place } from '../kept.ts';
 
 /**
  * Why what is kept apart cannot be had, or put there, now. Never a word about the login itself: none
@@ -25,6 +25,17 @@ const CODES: Readonly<Record<KeptFault['kind'], ErrorCode>> = {
 export const faultError = (fault: KeptFault, login: string): TokenctlError => {
   const { message, hint } = describe(fault, login);
   return new TokenctlError(CODES[fault.kind], message, { login, hint });
+};
+
+/** The same for what was to be put there: it need not be this place. */
+export const refusedBy = (fault: KeptFault, login: string): TokenctlError => {
+  const { code, message, hint } = faultError(fault, login);
+  return fault.place === 'keychain' && fault.kind === 'absent'
+    ? new TokenctlError(code, `there is no keychain here (${fault.what})`, {
+        login,
+        hint: 'run it in a desktop session; or choose another place: encrypted, file',
+      })
+    : new TokenctlError(code, message, { login, hint });
 };
 
 /** One line for a warning. */
@@ -81,6 +92,3 @@ const encrypted = (kind: KeptFault['kind'], login: string): readonly [string, st
       ];
   }
 };
-
-/** The place that a record says, for messages. */
-export const placeOf = (kept: Kept | null): Place => kept?.place ?? 'file';

@@ -65,9 +65,24 @@ const record = () => {
 };
 
 const helpers = (): string[] =>
-  spawnSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
+  spawnSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
     .stdout.split('\n')
     .filter((line) => line.includes(join(import.meta.dirname, '../../dist/keychain.cjs')));
+
+/** How much it has read so far: nothing more, as long as nobody asks anything of it. */
+const helperReading = (): { pid: number; read: number } | null => {
+  const pid = Number(helpers()[0]?.trim().split(' ')[0]);
+  const [, read] = Number.isNaN(pid)
+    ? []
+    : (/rchar: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, 'utf8')) ?? []);
+  return read === undefined ? null : { pid, read: Number(read) };
+};
+
+const until = async (holds: () => boolean): Promise<void> => {
+  while (!holds()) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+};
 
 describe('a login in the keychain', () => {
   test('50 gets, its expiry and 50 gets more cost one request, and leave no refresh token on the disk', async () => {
@@ -86,7 +101,7 @@ describe('a login in the keychain', () => {
     expect((await run(['status'])).stdout).toMatch(/KEPT IN\nwork .* fresh +keychain\n/);
     expect((await run(['remove', 'work', '--yes'])).code).toBe(0);
     expect(keyring.entries()).toEqual([]);
-    expect(helpers()).toEqual([]);
+    await until(() => helpers().length === 0);
   });
 
   test('a fresh get needs no keychain, and a command that renews nothing neither', async () => {
@@ -282,7 +297,7 @@ test('a keychain that hangs is given up in time, and its process with it', async
   expect(performance.now() - started).toBeLessThan(20_000);
   expect(refused).toMatchObject({ code: 5, stdout: '' });
   expect(refused.stderr).toContain('the keychain does not answer');
-  expect(helpers()).toEqual([]);
+  await until(() => helpers().length === 0);
   expect(record().state.kind).toBe('active');
   expect(login.server.tokenRequests).toBe(0);
   // One waits for it, and all the others take its outcome.
@@ -291,6 +306,28 @@ test('a keychain that hangs is given up in time, and its process with it', async
   expect(many.map(({ code, stdout }) => `${code}${stdout}`)).toEqual(Array(12).fill('5'));
   await keyring.signal('SIGCONT');
   expect(await run(['get', 'work'])).toMatchObject({ code: 0, stderr: '' });
+});
+
+test('a process that is killed while the new refresh token goes into the keychain loses nothing', async () => {
+  await signIn(0);
+  let idle: { pid: number; read: number } | null = null;
+  const forget = login.server.onTokenRequest(() => {
+    forget();
+    void keyring.signal('SIGSTOP');
+    idle = helperReading();
+  });
+  const got = login.start(['get', 'work'], { env });
+  await until(() => idle !== null && (helperReading()?.read ?? 0) > idle.read);
+  got.child.kill('SIGKILL');
+  expect((await got.result).signal).toBe('SIGKILL');
+  await keyring.signal('SIGCONT');
+  await until(() => helpers().length === 0);
+  // The helper has finished what it had begun: the entry is ahead of the record.
+  expect(record().generation).toBe(1);
+  expect(JSON.parse(keyring.entries()[0]?.secret ?? '')).toMatchObject({ generation: 2 });
+  expect(await run(['get', 'work'])).toMatchObject({ code: 0, stderr: '' });
+  expect(record().generation).toBe(3);
+  expect(login.server.tokenRequests).toBe(2);
 });
 
 test('nothing secret is in the arguments, the environment or the output of any process', async (context) => {
