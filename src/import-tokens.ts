@@ -4,7 +4,7 @@ import type { Credential } from './credential.ts';
 import { TokenctlError } from './errors.ts';
 import { credentialFromImport } from './import-credential.ts';
 import { saveIn } from './keep-apart.ts';
-import type { Place } from './kept.ts';
+import { type Place, secretsOf } from './kept.ts';
 import { readIdToken } from './oauth/id-token.ts';
 import { systemClock } from './platform/clock.ts';
 import { type Secret, shortFingerprint } from './secret.ts';
@@ -32,8 +32,10 @@ export const importTokens = async (
     const current = (await lease.read())?.record ?? null;
     // Never back, also over a new login: an older generation is how a restored copy is recognised.
     const next = { ...imported, generation: (current?.generation ?? 0) + 1 };
-    const where = place ?? current?.kept?.place ?? 'file';
-    const result = await saveIn(lease, store.login, current, next, where);
+    const apart = place ?? current?.kept?.place ?? 'file';
+    const where = secretsOf(next).size === 0 ? 'file' : apart;
+    const before = current === null ? [] : await lease.ownSlots(current);
+    const result = await saveIn(lease, store.login, current, next, where, before);
     return result === 'lost' ? 'lost' : { result: result.record };
   });
   const readBack = await store.read();

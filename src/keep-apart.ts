@@ -1,7 +1,7 @@
 import { save, underLease } from './change-record.ts';
 import type { Credential } from './credential.ts';
 import { TokenctlError } from './errors.ts';
-import { type Kept, type Place, withSecrets } from './kept.ts';
+import { type Kept, type Place, slotsOf, withSecrets } from './kept.ts';
 import { noSuchLogin } from './messages.ts';
 import { faultError, type KeptFault, refusedBy } from './store/kept-fault.ts';
 import type { Store, StoreLease } from './store/store.ts';
@@ -71,6 +71,8 @@ const isThere = ({ kept }: Credential, place: Place): boolean =>
  * Makes `next` the record, with its secrets in `place`. The name of a slot is in the record before
  * there is anything in the slot, and after there is nothing in it any more: whoever is killed in
  * between leaves a login that works, and word of what is left to clear away.
+ *
+ * @param before the slots that are emptied then.
  */
 export const saveIn = async (
   lease: StoreLease,
@@ -78,8 +80,8 @@ export const saveIn = async (
   current: Credential | null,
   next: Credential,
   place: Place,
+  before: readonly string[] = slotsOf(current?.kept ?? null),
 ): Promise<Saved | 'lost'> => {
-  const before = slotsOf(current?.kept ?? null);
   if (place === 'file') {
     return finish(lease, current, { ...next, kept: leaving(before) });
   }
@@ -104,9 +106,6 @@ const IN_FILE: Kept = { place: 'file', slot: null, sealed: null, stowed: false, 
 
 const leaving = (slots: readonly string[]): Kept | null =>
   slots.length === 0 ? null : { ...IN_FILE, leftovers: slots };
-
-const slotsOf = (kept: Kept | null): string[] =>
-  kept === null ? [] : [...(kept.slot === null ? [] : [kept.slot]), ...kept.leftovers];
 
 /** Of a login that is new, all but the secrets: one that is killed now is one without a refresh token. */
 const announce = async (

@@ -18,6 +18,10 @@ export interface Kept {
   readonly leftovers: readonly string[];
 }
 
+/** All that it names in the keychain. */
+export const slotsOf = (kept: Kept | null): string[] =>
+  kept === null ? [] : [...(kept.slot === null ? [] : [kept.slot]), ...kept.leftovers];
+
 /** The secrets of a record by the name of their member. */
 export type Secrets = ReadonlyMap<string, Secret>;
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Credential } from '../credential.ts';
 import { errnoOf, TokenctlError } from '../errors.ts';
-import type { Kept } from '../kept.ts';
+import { slotsOf } from '../kept.ts';
 import { attempt } from '../lock/directory.ts';
 import { type Remains, removeRemains } from '../lock/remains.ts';
 import { serialiseRecord } from '../record-format.ts';
@@ -11,6 +11,7 @@ import { type HeldFile, parentOf, readParsed, readRecord } from './held-file.ts'
 import { forgetRemains, inherit } from './inherit.ts';
 import { faultText } from './kept-fault.ts';
 import { isDirectory, isLink, requireReplaceable } from './location.ts';
+import { whyCopied } from './origin.ts';
 import { newSlotName } from './slot.ts';
 import { createStamp } from './stamp.ts';
 import type { StoreLease } from './store.ts';
@@ -57,6 +58,7 @@ export const fileLease = (held: HeldFile): StoreLease => {
     stow: async (record, place, slot, limitMs) =>
       (await apartOf()).stow(record, place, slot, limitMs),
     newSlot: () => newSlotName(login, directory),
+    ownSlots: (record) => ownSlots(record, recordPath),
     emptySlot: async (slot, limitMs) => (await apartOf()).empty(slot, limitMs),
     hasStowed: (generation) => apart?.hasStowed(generation) ?? false,
     warnings: () => [...faults, ...(apart?.warnings() ?? [])],
@@ -100,8 +102,10 @@ export const fileLease = (held: HeldFile): StoreLease => {
         }
         const shared = await isLink(held.path);
         const before = await readParsed(held).catch(() => null);
-        if (!shared && before?.kind === 'record' && before.record.kept !== null) {
-          faults = await emptySlots(await apartOf(), before.record.kept, login);
+        const slots =
+          shared || before?.kind !== 'record' ? [] : await ownSlots(before.record, recordPath);
+        if (slots.length > 0) {
+          faults = await emptySlots(await apartOf(), slots, login);
         }
         // A link only: those it is shared with keep the login. Else out of an evicted holder's reach,
         // and gone with the lease.
@@ -138,14 +142,19 @@ export const fileLease = (held: HeldFile): StoreLease => {
   };
 };
 
+const ownSlots = async (record: Credential, recordPath: string): Promise<readonly string[]> => {
+  const slots = slotsOf(record.kept);
+  return slots.length === 0 || (await whyCopied(record, recordPath)) !== null ? [] : slots;
+};
+
 /** Before the record goes, which alone knows their names. What cannot be removed is told of. */
 const emptySlots = async (
   apart: Apart,
-  { slot, leftovers }: Kept,
+  slots: readonly string[],
   login: string,
 ): Promise<string[]> => {
   const warnings: string[] = [];
-  for (const name of new Set([...(slot === null ? [] : [slot]), ...leftovers])) {
+  for (const name of slots) {
     const fault = await apart.empty(name, EMPTY_LIMIT_MS);
     if (fault !== null) {
       warnings.push(

@@ -32,6 +32,7 @@ export const memoryStore = (initial: Credential | null = null, login = 'memory')
       open: async (opened) => ({ kind: 'opened', record: opened }),
       stow: async (_, place) => ({ kind: 'closed', fault: { place, kind: 'absent', what: '' } }),
       newSlot: () => '',
+      ownSlots: async () => [],
       emptySlot: async () => null,
       hasStowed: () => false,
       warnings: () => [],

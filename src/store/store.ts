@@ -59,6 +59,8 @@ export interface StoreLease {
   stow(record: Credential, place: Place, slot: string | null, limitMs: number): Promise<Opened>;
   /** A name for a place in the keychain that nobody has yet. */
   newSlot(): string;
+  /** The slots that are this record's to empty; those that a copy names belong to where it came from. */
+  ownSlots(record: Credential): Promise<readonly string[]>;
   /** Removes what is in the keychain under this name; why not, if that cannot be. */
   emptySlot(slot: string, limitMs: number): Promise<KeptFault | null>;
   /** The secrets of this generation are safe apart from the record, whatever becomes of it. */

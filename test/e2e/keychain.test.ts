@@ -1,5 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, renameSync, statSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { changeRecord } from '../../src/change-record.ts';
@@ -11,6 +19,7 @@ import { hasKeyring, type Keyring, startKeyring } from '../support/keyring.ts';
 import { findLeaks } from '../support/leaks.ts';
 import { createSharedLogin, type SharedLogin } from '../support/login.ts';
 import { need } from '../support/need.ts';
+import { hasTerminals, openTerminal } from '../support/terminal.ts';
 import type { Result } from '../support/tokenctl.ts';
 import { canWitness, witness } from '../support/witness.ts';
 
@@ -146,11 +155,23 @@ describe('a login in the keychain', () => {
     expect(refused).toMatchObject({ code: 6, stdout: '' });
     expect(refused.stderr).toContain('tokenctl adopt work');
     expect(login.server.tokenRequests).toBe(0);
+    // Nor moved, and what is forgotten with the copy is not what the original needs.
+    expect((await run(['store', 'work', '--to', 'file'], there)).code).toBe(6);
+    for (const forget of [
+      ['remove', 'work', '--yes'],
+      ['import', 'work'],
+    ]) {
+      const other = `${login.home}-other`;
+      rmSync(other, { recursive: true, force: true });
+      cpSync(login.home, other, { recursive: true });
+      const input = '{"access_token":"of-another-grant"}';
+      const done = await login.run(forget, { env: { ...env, TOKENCTL_HOME: other }, input });
+      expect(done).toMatchObject({ code: 0, stderr: '' });
+      expect(keyring.entries().map(({ slot }) => slot)).toContain(before?.slot);
+    }
     expect((await run(['adopt', 'work'], there)).code).toBe(0);
     // Moved, and not copied: where it came from it cannot be spent any more.
-    const [after, ...more] = keyring.entries();
-    expect(more).toEqual([]);
-    expect(after?.slot).not.toBe(before?.slot);
+    expect(keyring.entries().map(({ slot }) => slot)).not.toContain(before?.slot);
     expect((await run(['get', 'work'], there)).code).toBe(0);
     expect(login.server.tokenRequests).toBe(1);
     const gone = await run(['get', 'work']);
@@ -328,6 +349,29 @@ test('a process that is killed while the new refresh token goes into the keychai
   expect(await run(['get', 'work'])).toMatchObject({ code: 0, stderr: '' });
   expect(record().generation).toBe(3);
   expect(login.server.tokenRequests).toBe(2);
+});
+
+test('Ctrl-C in a terminal, while the new refresh token goes into the keychain, loses nothing', async (context) => {
+  need(context, hasTerminals(), 'script(1) of util-linux');
+  await signIn(0);
+  let idle: { pid: number; read: number } | null = null;
+  const forget = login.server.onTokenRequest(() => {
+    forget();
+    void keyring.signal('SIGSTOP');
+    idle = helperReading();
+  });
+  const exports = ['HOME', 'XDG_RUNTIME_DIR', 'DBUS_SESSION_BUS_ADDRESS'].map(
+    (name) => `export ${name}='${env[name]}'`,
+  );
+  const terminal = openTerminal(login, `${exports.join('\n')}\n"$@" get work; echo "exit $?"\n`);
+  await until(() => idle !== null && (helperReading()?.read ?? 0) > idle.read);
+  terminal.type('\x03');
+  await keyring.signal('SIGCONT');
+  await until(() => helpers().length === 0);
+  await terminal.ended;
+  expect(record()).toMatchObject({ generation: 2, kept: { stowed: true } });
+  expect(JSON.parse(keyring.entries()[0]?.secret ?? '')).toMatchObject({ generation: 2 });
+  expect(login.server.tokenRequests).toBe(1);
 });
 
 test('nothing secret is in the arguments, the environment or the output of any process', async (context) => {
