@@ -33,12 +33,10 @@ export const save = async (
   lease: StoreLease,
   next: Credential,
   previous: Credential | null,
-): Promise<LeaseStep> => {
-  const done =
-    (await lease.reserve(previous)) === 'done' &&
-    (await lease.write(next, previous)) === 'done' &&
-    (await lease.commit()) !== 'lost';
-  return done ? 'done' : 'lost';
+): Promise<LeaseStep | 'unsynced'> => {
+  const ready =
+    (await lease.reserve(previous)) === 'done' && (await lease.write(next, previous)) === 'done';
+  return ready ? lease.commit() : 'lost';
 };
 
 /**

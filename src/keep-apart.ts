@@ -148,8 +148,10 @@ const finish = async (
   current: Credential | null,
   next: Credential,
 ): Promise<Saved | 'lost'> => {
-  if ((await save(lease, next, current)) === 'lost') {
-    return 'lost';
+  const step = await save(lease, next, current);
+  if (step !== 'done') {
+    // A power failure could bring the old record back, and that needs what is in its slot.
+    return step === 'lost' ? step : { record: next, fault: null };
   }
   const left: string[] = [];
   let fault: KeptFault | null = null;

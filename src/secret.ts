@@ -22,6 +22,7 @@ export class Secret {
   readonly #value: string | null;
   readonly #fingerprint: string | null = null;
 
+  /** @param fingerprint only of a value that is not here; see {@link Secret.elsewhere}. */
   constructor(value: string | null, fingerprint: string | null = null) {
     this.#value = value;
     this.#fingerprint = fingerprint;

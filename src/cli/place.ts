@@ -1,6 +1,7 @@
 import type { Credential } from '../credential.ts';
 import { abbreviated, TokenctlError } from '../errors.ts';
 import { PLACES, type Place } from '../kept.ts';
+import { reportWarnings } from './report.ts';
 
 export const PLACE_NAMES = PLACES.join(', ');
 
@@ -14,6 +15,12 @@ export const parsePlace = (text: string, option: string): Place => {
     );
   }
   return place;
+};
+
+export const reportLeftovers = (login: string, record: Credential): void => {
+  if ((record.kept?.leftovers.length ?? 0) > 0) {
+    reportWarnings(login, [leftoverWarning(login, record)]);
+  }
 };
 
 /** A copy of a refresh token that could not be removed is somebody's to find. */

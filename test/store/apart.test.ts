@@ -10,6 +10,7 @@ import {
   startAuthorizationServer,
 } from '../../src/demo/authorization-server.ts';
 import { importTokens } from '../../src/import-tokens.ts';
+import { moveSecrets } from '../../src/keep-apart.ts';
 import { loginStore } from '../../src/store/file.ts';
 import type { Keychain } from '../../src/store/keychain.ts';
 import type { KeychainOutcome } from '../../src/store/keychain-protocol.ts';
@@ -221,4 +222,23 @@ it('a holder that comes late does not write over what another one has put there'
   expect(fake.slots.get(slot())).toBe(newest);
   expect(again.lease.warnings().join()).toContain('somebody else has written there');
   await again.lease.release();
+});
+
+it('a move that a power failure could undo empties nothing, and the same command again does', async () => {
+  const [before] = fake.slots.keys();
+  let synced = false;
+  const shaky: Store = {
+    ...store,
+    tryLease: async (judge) => {
+      const turn = await store.tryLease(judge);
+      const commit = async () =>
+        turn.kind === 'held' && (await turn.lease.commit()) === 'lost' ? 'lost' : 'unsynced';
+      return turn.kind === 'busy' || synced ? turn : { ...turn, lease: { ...turn.lease, commit } };
+    },
+  };
+  expect(await moveSecrets(shaky, 'file', 1_000)).toMatchObject({ kept: { leftovers: [before] } });
+  expect([...fake.slots.keys()]).toEqual([before]);
+  synced = true;
+  expect(await moveSecrets(shaky, 'file', 1_000)).toMatchObject({ kept: null });
+  expect([...fake.slots.keys()]).toEqual([]);
 });

@@ -5,8 +5,7 @@ import { findPaths } from '../../paths.ts';
 import { listLogins, loginStore } from '../../store/file.ts';
 import { parseDuration } from '../duration.ts';
 import { print, say } from '../io.ts';
-import { leftoverWarning } from '../place.ts';
-import { reportWarnings } from '../report.ts';
+import { reportLeftovers } from '../place.ts';
 
 export const command = (): Command =>
   new Command('adopt')
@@ -47,9 +46,7 @@ const run = async (name: string | undefined, options: Options): Promise<void> =>
     if (claimed !== null) {
       const { generation } = claimed;
       await store.audit?.({ event: 'adopt', login, generation, token: null });
-      if ((claimed.kept?.leftovers.length ?? 0) > 0) {
-        reportWarnings(login, [leftoverWarning(login, claimed)]);
-      }
+      reportLeftovers(login, claimed);
     }
     results.push({ login, adopted: claimed !== null });
   }

@@ -5,8 +5,7 @@ import { importTokens } from '../../import-tokens.ts';
 import { formatDuration, parseDuration } from '../duration.ts';
 import { print, readStdin } from '../io.ts';
 import { openLogin } from '../manager.ts';
-import { leftoverWarning, PLACE_NAMES, parsePlace } from '../place.ts';
-import { reportWarnings } from '../report.ts';
+import { PLACE_NAMES, parsePlace, reportLeftovers } from '../place.ts';
 
 export const command = (): Command =>
   new Command('import')
@@ -49,9 +48,7 @@ const run = async (
     timeoutMs,
     place,
   );
-  if ((record.kept?.leftovers.length ?? 0) > 0) {
-    reportWarnings(name, [leftoverWarning(name, record)]);
-  }
+  reportLeftovers(name, record);
   const expiresAt = expiresAtMs(record);
   const refreshable = record.refreshToken !== null;
   if (options.json) {

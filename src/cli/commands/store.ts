@@ -5,7 +5,7 @@ import type { Place } from '../../kept.ts';
 import { parseDuration } from '../duration.ts';
 import { print } from '../io.ts';
 import { openLogin } from '../manager.ts';
-import { PLACE_NAMES, parsePlace } from '../place.ts';
+import { PLACE_NAMES, parsePlace, reportLeftovers } from '../place.ts';
 
 export const command = (): Command =>
   new Command('store')
@@ -49,6 +49,7 @@ const run = async (
   if (moved !== null) {
     const { generation } = moved;
     await store.audit?.({ event: 'store', login: name, generation, token: null });
+    reportLeftovers(name, moved);
   }
   await print(
     options.json
