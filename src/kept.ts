@@ -1,5 +1,5 @@
 import type { Credential } from './credential.ts';
-import { Secret } from './secret.ts';
+import type { Secret } from './secret.ts';
 
 /** Where the secrets that {@link KEPT_APART} lists can be: in the record's own file, or apart from it. */
 export const PLACES = ['file', 'keychain', 'encrypted'] as const;
@@ -69,12 +69,3 @@ export const isSameSecrets = (one: Secrets, other: Secrets): boolean =>
 
 /** The names that may be kept apart; any other in a record is of a later version. */
 export const SECRET_NAMES: readonly string[] = KEPT_APART.map(({ name }) => name);
-
-/** For what is somewhere else and known by its fingerprint only. */
-export const elsewhere = (fingerprints: Readonly<Record<string, string>>): Secrets =>
-  new Map(
-    Object.entries(fingerprints).map(([name, fingerprint]) => [
-      name,
-      Secret.elsewhere(fingerprint),
-    ]),
-  );

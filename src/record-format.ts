@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Attempt, Credential } from './credential.ts';
 import { freshLine, freshUntil } from './fresh-line.ts';
-import { fingerprintsOf, type Kept, secretsOf, withSecrets } from './kept.ts';
+import { fingerprintsOf, SECRET_NAMES, secretsOf } from './kept.ts';
 import type { Moment } from './platform/clock.ts';
+import type { Secret } from './secret.ts';
 
 /**
  * The version this code writes. 1 had neither `origin` nor `lifeboat`; its records are read, and
@@ -26,9 +27,8 @@ export const MAX_RECORD_BYTES = 2 * 1024 * 1024;
  * `parent` is the hash of the refresh token this record succeeds. It and the checksum let the next
  * lease holder recognise a complete successor that a dead process left behind.
  */
-export const serialiseRecord = (whole: Credential, parent: string): string => {
-  const apart = whole.kept?.stowed === true;
-  const record = apart ? withSecrets(whole, new Map()) : whole;
+export const serialiseRecord = (record: Credential, parent: string): string => {
+  const apart = record.kept?.stowed === true;
   const members: [string, unknown][] = [
     ['fresh', freshLine(record, FORMAT)],
     ['access_token', record.accessToken?.reveal() ?? null],
@@ -46,13 +46,13 @@ export const serialiseRecord = (whole: Credential, parent: string): string => {
     ['id_token_expires_at', record.idTokenExpiresAt],
     ['record_id', record.recordId],
     ['generation', record.generation],
-    ['refresh_token', record.refreshToken?.reveal() ?? null],
+    ['refresh_token', secretText(record.refreshToken)],
     ['provider', record.provider],
     ['issuer', record.client.issuer],
     ['token_endpoint', record.client.tokenEndpoint],
     ['revocation_endpoint', record.client.revocationEndpoint],
     ['client_id', record.client.clientId],
-    ['client_secret', record.client.clientSecret?.reveal() ?? null],
+    ['client_secret', secretText(record.client.clientSecret)],
     ['token_endpoint_auth_method', record.client.authMethod],
     ['quirks', record.client.quirks],
     ['hosts', record.hosts],
@@ -63,13 +63,14 @@ export const serialiseRecord = (whole: Credential, parent: string): string => {
     ['last_attempt', attemptToJson(record.lastAttempt)],
     ['origin', record.origin],
     ['lifeboat', record.lifeboat],
-    ...(whole.kept === null ? [] : [['kept', keptToJson(whole.kept, whole)] as [string, unknown]]),
+    ...keptToJson(record),
     ...Object.entries(record.unknown),
     ['parent', parent],
   ];
-  const body = members.map(
-    ([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)},\n`,
-  );
+  const body = members.map(([name, value]) => {
+    const here = apart && SECRET_NAMES.includes(name) ? null : value;
+    return `${JSON.stringify(name)}:${JSON.stringify(here)},\n`;
+  });
   return sealed(`{${body.join('')}`);
 };
 
@@ -83,13 +84,19 @@ const momentToJson = (moment: Moment | null): unknown =>
     ? null
     : { epoch_ms: moment.epochMs, uptime_ms: moment.uptimeMs, boot_id: moment.bootId };
 
-const keptToJson = (kept: Kept, whole: Credential): unknown => ({
-  in: kept.place,
-  slot: kept.slot,
-  sealed: kept.stowed ? kept.sealed : null,
-  secrets: kept.stowed ? fingerprintsOf(secretsOf(whole)) : null,
-  leftovers: kept.leftovers,
-});
+/** What of a secret is written in its member: nothing, if its value is not here. */
+export const secretText = (secret: Secret | null): string | null =>
+  secret === null || secret.isElsewhere ? null : secret.reveal();
+
+const keptToJson = (record: Credential): [string, unknown][] => {
+  const { kept } = record;
+  if (kept === null) {
+    return [];
+  }
+  const { place, slot, sealed, stowed, leftovers } = kept;
+  const secrets = stowed ? fingerprintsOf(secretsOf(record)) : null;
+  return [['kept', { in: place, slot, sealed: stowed ? sealed : null, secrets, leftovers }]];
+};
 
 const attemptToJson = (attempt: Attempt | null): unknown =>
   attempt === null

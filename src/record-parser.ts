@@ -10,7 +10,7 @@ import {
 } from './credential.ts';
 import { TokenctlError } from './errors.ts';
 import { BadMember, bad, isObject, Members } from './json-members.ts';
-import { elsewhere, type Kept, PLACES, SECRET_NAMES, type Secrets, withSecrets } from './kept.ts';
+import { type Kept, PLACES, SECRET_NAMES } from './kept.ts';
 import { READER, sealed } from './record-format.ts';
 
 export type ParsedRecord = CompleteRecord | UnreadableRecord;
@@ -74,10 +74,14 @@ const isDeeper = (value: unknown, levels: number): boolean =>
 
 const readMembers = (text: string): ParsedRecord => {
   const json = parseObject(text) ?? bad(text.trim() === '' ? 'it is empty' : 'not a JSON object');
-  const read = new Members(json);
-  if (read.integer('reader') > READER) {
+  const first = new Members(json);
+  if (first.integer('reader') > READER) {
     return { kind: 'newer', what: 'was written by a newer tokenctl' };
   }
+  const { kept, elsewhere } = readKept(first);
+  const read = new Members(json, elsewhere);
+  read.take('reader');
+  read.take('kept');
   read.integer('format');
   read.take('fresh');
   read.take('fresh_until');
@@ -115,10 +119,10 @@ const readMembers = (text: string): ParsedRecord => {
     lastAttempt: readAttempt(read),
     origin: readOrigin(read),
     lifeboat: read.nullable('lifeboat', (name) => read.string(name)),
-    kept: null,
+    kept,
     unknown: {},
   };
-  const { kept, secrets } = readKept(read);
+
   const parent = read.string('parent');
   read.string('checksum');
   if (Math.abs(record.issued.epochMs + (lifetime ?? 0) * 1000) > MAX_EPOCH_MS) {
@@ -133,7 +137,7 @@ const readMembers = (text: string): ParsedRecord => {
   }
   return {
     kind: 'record',
-    record: { ...(secrets === null ? record : withSecrets(record, secrets)), kept, unknown },
+    record: { ...record, unknown },
     parent,
     complete: text === sealed(text.slice(0, text.lastIndexOf('"checksum":'))),
   };
@@ -179,10 +183,12 @@ const readOrigin = (record: Members): Origin | null => {
       };
 };
 
-const readKept = (record: Members): { kept: Kept | null; secrets: Secrets | null } => {
+const readKept = (
+  record: Members,
+): { kept: Kept | null; elsewhere: ReadonlyMap<string, string> } => {
   const read = record.object('kept');
   if (read === null) {
-    return { kept: null, secrets: null };
+    return { kept: null, elsewhere: new Map() };
   }
   const place = read.oneOf('in', PLACES);
   const slot = read.nullable('slot', (name) => read.string(name));
@@ -194,18 +200,18 @@ const readKept = (record: Members): { kept: Kept | null; secrets: Secrets | null
   const kept = { place, slot, sealed, stowed: secrets !== null };
   return {
     kept: { ...kept, leftovers: read.strings('leftovers') },
-    secrets: secrets === null ? null : elsewhere(fingerprints(secrets)),
+    elsewhere: fingerprints(secrets ?? {}),
   };
 };
 
-const fingerprints = (secrets: Record<string, unknown>): Record<string, string> => {
-  for (const [name, value] of Object.entries(secrets)) {
-    if (!SECRET_NAMES.includes(name) || !/^[0-9a-f]{64}$/.test(String(value))) {
-      bad('kept.secrets has something else than fingerprints');
-    }
-  }
-  return secrets as Record<string, string>;
-};
+const fingerprints = (secrets: Record<string, unknown>): ReadonlyMap<string, string> =>
+  new Map(
+    Object.entries(secrets).map(([name, value]) =>
+      SECRET_NAMES.includes(name) && typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
+        ? [name, value]
+        : bad('kept.secrets has something else than fingerprints'),
+    ),
+  );
 
 const parseObject = (text: string): Record<string, unknown> | null => {
   try {

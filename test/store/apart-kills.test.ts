@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   type AuthorizationServer,
   startAuthorizationServer,
@@ -18,6 +18,9 @@ import { rounds } from '../support/login.ts';
 /** Whoever dies at whichever step, the login works afterwards, and is in one place only. */
 
 const PASSPHRASE = { TOKENCTL_KEY_COMMAND: 'echo of-the-test' };
+
+/** Hundreds of processes, one after the other. */
+vi.setConfig({ testTimeout: 400_000 });
 
 let root: string;
 let worker: string;
