@@ -132,6 +132,16 @@ if (readFileSync(new URL('dist/plain-get.cjs', import.meta.url)).some((byte) => 
   throw new Error('dist/plain-get.cjs is not ASCII');
 }
 
+// What talks to the keychain, in a process of its own. keytar is native, optional and not bundled.
+await build({
+  ...options,
+  entryPoints: { keychain: 'src/store/keychain-child.ts' },
+  external: ['keytar'],
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
+  supported: { 'dynamic-import': false },
+});
+
 // The bundled libraries' licences ask to be kept with every copy.
 const packages = new Set(
   [library, apart, command, plainGet]

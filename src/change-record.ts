@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Credential } from './credential.ts';
 import { errnoOf, TokenctlError } from './errors.ts';
 import { createJudge } from './lock/judge.ts';
-import { describeHolder, noSuchLogin } from './messages.ts';
+import type { LeaseStep } from './lock/lease.ts';
+import { describeHolder } from './messages.ts';
 import { monotonicMs } from './platform/clock.ts';
 import type { Store, StoreLease } from './store/store.ts';
 
@@ -23,50 +24,34 @@ export const changeRecord = <Change extends Credential | null>(
     await lease.inherit(new Set());
     const current = (await lease.read())?.record ?? null;
     const changed = change(current);
-    const done =
-      changed === null ||
-      ((await lease.reserve(current)) === 'done' &&
-        (await lease.write(changed, current)) === 'done' &&
-        (await lease.commit()) !== 'lost');
-    return done ? { result: changed } : 'lost';
+    const step = changed === null ? 'done' : await save(lease, changed, current);
+    return step === 'lost' ? step : { result: changed };
   });
 
-/**
- * Brings a copied or restored record home, under its lock.
- *
- * @returns the record; null if it was at home already.
- * @throws {TokenctlError} `no_such_login`, `unavailable`, `refused`
- */
-export const claimRecord = async (store: Store, timeoutMs: number): Promise<Credential | null> => {
-  // No lock is made for a name that nothing is stored under: it may be a token, given by mistake.
-  if ((await store.read()) === null) {
-    throw noSuchLogin(store.login);
-  }
-  return underLease(store, timeoutMs, async (lease) => {
-    await lease.inherit(new Set());
-    const current = (await lease.read())?.record ?? null;
-    if (current === null) {
-      throw noSuchLogin(store.login);
-    }
-    if ((await store.whyForeign(current)) === null) {
-      return { result: null };
-    }
-    lease.claim();
-    const done =
-      (await lease.reserve(current)) === 'done' &&
-      (await lease.write(current, current)) === 'done' &&
-      (await lease.commit()) !== 'lost';
-    return done ? { result: current } : 'lost';
-  });
+/** Makes `next` the record, in the place of `previous`. */
+export const save = async (
+  lease: StoreLease,
+  next: Credential,
+  previous: Credential | null,
+): Promise<LeaseStep | 'unsynced'> => {
+  const ready =
+    (await lease.reserve(previous)) === 'done' && (await lease.write(next, previous)) === 'done';
+  return ready ? lease.commit() : 'lost';
 };
 
-/** Forgets a record under its lock. Nothing of it is read: a damaged one must be removable too. */
-export const removeRecord = (store: Store, timeoutMs: number): Promise<void> =>
-  underLease(store, timeoutMs, async (lease) => ({ result: await lease.remove() }));
+/**
+ * Forgets a record under its lock. Nothing of it is needed: a damaged one must be removable too.
+ *
+ * @returns what could not be removed with it, one line each.
+ */
+export const removeRecord = (store: Store, timeoutMs: number): Promise<readonly string[]> =>
+  underLease(store, timeoutMs, async (lease) => {
+    await lease.remove();
+    return { result: lease.warnings() };
+  });
 
 const PAUSE_MS = 30;
 
-/** Runs an action as the holder of the lease; `lost`: once more, as long as there is time. */
 export const underLease = async <Result>(
   store: Store,
   timeoutMs: number,

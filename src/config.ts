@@ -2,6 +2,7 @@ import { parse, TomlError } from 'smol-toml';
 import { readConfigText } from './config-file.ts';
 import { ConfigTable } from './config-table.ts';
 import { printable, TokenctlError } from './errors.ts';
+import { PLACES, type Place } from './kept.ts';
 import { findConfigPath } from './paths.ts';
 import { TomlPositions } from './toml-positions.ts';
 
@@ -15,10 +16,8 @@ export interface Config {
 
 export interface Defaults {
   /** Where new logins are kept. */
-  readonly store?: (typeof STORES)[number] | undefined;
+  readonly store?: Place | undefined;
 }
-
-const STORES = ['file'] as const;
 
 /**
  * Reads the configuration. Only for commands that set things up: a record is self-contained, and a get
@@ -41,7 +40,7 @@ export const parseConfig = (text: string, path: string): Config => {
     return `${path}:${line}:${column}`;
   });
   const table = root.table('defaults');
-  const defaults = table === undefined ? {} : { store: table.oneOf('store', STORES) };
+  const defaults = table === undefined ? {} : { store: table.oneOf('store', PLACES) };
   table?.end();
   const providers = root.table('providers');
   root.end();

@@ -297,6 +297,7 @@ const emptyRecord = (now: Moment): Credential => ({
   lastAttempt: null,
   origin: null,
   lifeboat: null,
+  kept: null,
   unknown: {},
 });
 

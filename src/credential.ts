@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Kept } from './kept.ts';
 import { type Moment, uptimeElapsedMs } from './platform/clock.ts';
 import type { Secret } from './secret.ts';
 
@@ -44,6 +45,8 @@ export interface Credential {
   readonly origin: Origin | null;
   /** The refresh token is spent, and its successor had to be saved in this file instead. */
   readonly lifeboat: string | null;
+  /** Where the secrets are that are kept apart; null: in the record's file, like everything else. */
+  readonly kept: Kept | null;
   /** Members this version does not know, kept as they were. */
   readonly unknown: Readonly<Record<string, unknown>>;
 }

@@ -73,6 +73,7 @@ export const credentialFromImport = (
     lastAttempt: null,
     origin: null,
     lifeboat: null,
+    kept: null,
     unknown: {},
   };
 };

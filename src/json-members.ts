@@ -14,9 +14,12 @@ export const isObject = (value: unknown): value is Record<string, unknown> =>
 /** Takes members out of a JSON object, each checked; what is left over is unknown. */
 export class Members {
   readonly #members: Map<string, unknown>;
+  readonly #elsewhere: ReadonlyMap<string, string>;
 
-  constructor(json: Record<string, unknown>) {
+  /** @param elsewhere fingerprints of the secrets that are kept apart, by the name of their member. */
+  constructor(json: Record<string, unknown>, elsewhere: ReadonlyMap<string, string> = new Map()) {
     this.#members = new Map(Object.entries(json));
+    this.#elsewhere = elsewhere;
   }
 
   take(name: string): unknown {
@@ -48,7 +51,11 @@ export class Members {
   }
 
   secret(name: string): Secret | null {
-    return this.nullable(name, () => new Secret(this.string(name)));
+    const fingerprint = this.#elsewhere.get(name);
+    return (
+      this.nullable(name, () => new Secret(this.string(name))) ??
+      (fingerprint === undefined ? null : Secret.elsewhere(fingerprint))
+    );
   }
 
   number(name: string, fallback?: number): number {

@@ -51,6 +51,7 @@ export const keep = async (
   } else if (step === 'unsynced') {
     warnings.push('the new token is saved, but a power failure could still undo that');
   }
+  warnings.push(...lease.warnings());
   await auditAttempt(story, stake, tried, saved, failure);
   return failure ?? tokenOf(story.store.login, judged, { warnings, refreshed: true });
 };

@@ -53,7 +53,7 @@ export const markUnsaved = async (
     tried,
   );
   const marked: Credential =
-    lifeboat === null
+    lifeboat === null && !lease.hasStowed(record.generation + 1)
       ? withFailure(record, failure, stake)
       : {
           ...record,

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Attempt, Credential } from './credential.ts';
 import { freshLine, freshUntil } from './fresh-line.ts';
+import { fingerprintsOf, SECRET_NAMES, secretsOf } from './kept.ts';
 import type { Moment } from './platform/clock.ts';
+import type { Secret } from './secret.ts';
 
 /**
  * The version this code writes. 1 had neither `origin` nor `lifeboat`; its records are read, and
@@ -10,6 +12,10 @@ import type { Moment } from './platform/clock.ts';
 export const FORMAT = 2;
 /** The lowest version of a reader that may act on it: 1 would spend what `lifeboat` says is spent. */
 const LOWEST_READER = 2;
+/** What it must be where secrets are kept apart: 2 would take the login for one without a refresh token. */
+const APART_READER = 3;
+/** The highest version of a reader that this code is. */
+export const READER = 3;
 /** A record holds a few tokens of some kilobytes, and never more than what their checks let through. */
 export const MAX_RECORD_BYTES = 2 * 1024 * 1024;
 
@@ -22,12 +28,13 @@ export const MAX_RECORD_BYTES = 2 * 1024 * 1024;
  * lease holder recognise a complete successor that a dead process left behind.
  */
 export const serialiseRecord = (record: Credential, parent: string): string => {
+  const apart = record.kept?.stowed === true;
   const members: [string, unknown][] = [
     ['fresh', freshLine(record, FORMAT)],
     ['access_token', record.accessToken?.reveal() ?? null],
     ['fresh_until', freshUntil(record)],
-    ['format', FORMAT],
-    ['reader', LOWEST_READER],
+    ['format', apart ? APART_READER : FORMAT],
+    ['reader', apart ? APART_READER : LOWEST_READER],
     ['token_type', record.tokenType],
     ['expires_in', record.lifetime],
     ['issued', momentToJson(record.issued)],
@@ -39,13 +46,13 @@ export const serialiseRecord = (record: Credential, parent: string): string => {
     ['id_token_expires_at', record.idTokenExpiresAt],
     ['record_id', record.recordId],
     ['generation', record.generation],
-    ['refresh_token', record.refreshToken?.reveal() ?? null],
+    ['refresh_token', secretText(record.refreshToken)],
     ['provider', record.provider],
     ['issuer', record.client.issuer],
     ['token_endpoint', record.client.tokenEndpoint],
     ['revocation_endpoint', record.client.revocationEndpoint],
     ['client_id', record.client.clientId],
-    ['client_secret', record.client.clientSecret?.reveal() ?? null],
+    ['client_secret', secretText(record.client.clientSecret)],
     ['token_endpoint_auth_method', record.client.authMethod],
     ['quirks', record.client.quirks],
     ['hosts', record.hosts],
@@ -59,12 +66,14 @@ export const serialiseRecord = (record: Credential, parent: string): string => {
     ['last_attempt', attemptToJson(record.lastAttempt)],
     ['origin', record.origin],
     ['lifeboat', record.lifeboat],
+    ...keptToJson(record),
     ...Object.entries(record.unknown),
     ['parent', parent],
   ];
-  const body = members.map(
-    ([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)},\n`,
-  );
+  const body = members.map(([name, value]) => {
+    const here = apart && SECRET_NAMES.includes(name) ? null : value;
+    return `${JSON.stringify(name)}:${JSON.stringify(here)},\n`;
+  });
   return sealed(`{${body.join('')}`);
 };
 
@@ -77,6 +86,20 @@ const momentToJson = (moment: Moment | null): unknown =>
   moment === null
     ? null
     : { epoch_ms: moment.epochMs, uptime_ms: moment.uptimeMs, boot_id: moment.bootId };
+
+/** What of a secret is written in its member: nothing, if its value is not here. */
+export const secretText = (secret: Secret | null): string | null =>
+  secret === null || secret.isElsewhere ? null : secret.reveal();
+
+const keptToJson = (record: Credential): [string, unknown][] => {
+  const { kept } = record;
+  if (kept === null) {
+    return [];
+  }
+  const { place, slot, sealed, stowed, leftovers } = kept;
+  const secrets = stowed ? fingerprintsOf(secretsOf(record)) : null;
+  return [['kept', { in: place, slot, sealed: stowed ? sealed : null, secrets, leftovers }]];
+};
 
 const attemptToJson = (attempt: Attempt | null): unknown =>
   attempt === null

@@ -10,7 +10,8 @@ import {
 } from './credential.ts';
 import { TokenctlError } from './errors.ts';
 import { BadMember, bad, isObject, Members } from './json-members.ts';
-import { FORMAT, sealed } from './record-format.ts';
+import { type Kept, PLACES, SECRET_NAMES } from './kept.ts';
+import { READER, sealed } from './record-format.ts';
 
 export type ParsedRecord = CompleteRecord | UnreadableRecord;
 
@@ -73,10 +74,14 @@ const isDeeper = (value: unknown, levels: number): boolean =>
 
 const readMembers = (text: string): ParsedRecord => {
   const json = parseObject(text) ?? bad(text.trim() === '' ? 'it is empty' : 'not a JSON object');
-  const read = new Members(json);
-  if (read.integer('reader') > FORMAT) {
+  const first = new Members(json);
+  if (first.integer('reader') > READER) {
     return { kind: 'newer', what: 'was written by a newer tokenctl' };
   }
+  const { kept, elsewhere } = readKept(first);
+  const read = new Members(json, elsewhere);
+  read.take('reader');
+  read.take('kept');
   read.integer('format');
   read.take('fresh');
   read.take('fresh_until');
@@ -116,8 +121,10 @@ const readMembers = (text: string): ParsedRecord => {
     lastAttempt: readAttempt(read),
     origin: readOrigin(read),
     lifeboat: read.nullable('lifeboat', (name) => read.string(name)),
+    kept,
     unknown: {},
   };
+
   const parent = read.string('parent');
   read.string('checksum');
   if (Math.abs(record.issued.epochMs + (lifetime ?? 0) * 1000) > MAX_EPOCH_MS) {
@@ -177,6 +184,36 @@ const readOrigin = (record: Members): Origin | null => {
         file: read.string('file'),
       };
 };
+
+const readKept = (
+  record: Members,
+): { kept: Kept | null; elsewhere: ReadonlyMap<string, string> } => {
+  const read = record.object('kept');
+  if (read === null) {
+    return { kept: null, elsewhere: new Map() };
+  }
+  const place = read.oneOf('in', PLACES);
+  const slot = read.nullable('slot', (name) => read.string(name));
+  const sealed = read.nullable('sealed', (name) => read.string(name));
+  const secrets = read.object('secrets')?.rest() ?? null;
+  if (secrets !== null && (place === 'keychain' ? slot : sealed) === null) {
+    bad('kept does not say where the secrets are');
+  }
+  const kept = { place, slot, sealed, stowed: secrets !== null };
+  return {
+    kept: { ...kept, leftovers: read.strings('leftovers') },
+    elsewhere: fingerprints(secrets ?? {}),
+  };
+};
+
+const fingerprints = (secrets: Record<string, unknown>): ReadonlyMap<string, string> =>
+  new Map(
+    Object.entries(secrets).map(([name, value]) =>
+      SECRET_NAMES.includes(name) && typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
+        ? [name, value]
+        : bad('kept.secrets has something else than fingerprints'),
+    ),
+  );
 
 const parseObject = (text: string): Record<string, unknown> | null => {
   try {

@@ -19,18 +19,38 @@ export type NotRevealed = string & { readonly [revealed]?: never };
  * every place where a secret leaves the process can be found by searching for it.
  */
 export class Secret {
-  readonly #value: string;
+  readonly #value: string | null;
+  readonly #fingerprint: string | null = null;
 
-  constructor(value: string) {
+  /** @param fingerprint only of a value that is not here; see {@link Secret.elsewhere}. */
+  constructor(value: string | null, fingerprint: string | null = null) {
     this.#value = value;
+    this.#fingerprint = fingerprint;
+  }
+
+  /** One whose value is kept somewhere else, and is known here by its {@link fingerprint} only. */
+  static elsewhere(fingerprint: string): Secret {
+    return new Secret(null, fingerprint);
+  }
+
+  get isElsewhere(): boolean {
+    return this.#value === null;
   }
 
   reveal(): Revealed {
+    if (this.#value === null) {
+      throw new Error('a secret that is kept elsewhere was to be used');
+    }
     return this.#value as Revealed;
   }
 
   equals(other: Secret | null | undefined): boolean {
-    return other != null && other.#value === this.#value;
+    return (
+      other != null &&
+      (this.#value === null || other.#value === null
+        ? other.fingerprint() === this.fingerprint()
+        : other.#value === this.#value)
+    );
   }
 
   /**
@@ -38,7 +58,7 @@ export class Secret {
    * (RFC 6749 section 10.10), so the hash identifies one without giving it away.
    */
   fingerprint(): string {
-    return createHash('sha256').update(this.#value).digest('hex');
+    return this.#fingerprint ?? createHash('sha256').update(this.reveal()).digest('hex');
   }
 
   toString(): string {

@@ -4,6 +4,7 @@ import { TokenctlError } from './errors.ts';
 import { createJudge } from './lock/judge.ts';
 import type { LeaseName } from './lock/lease-name.ts';
 import { describeHolder, noSuchLogin } from './messages.ts';
+import { openSecrets } from './open-secrets.ts';
 import { spend } from './spend.ts';
 import type { Inheritance, Store, StoreLease } from './store/store.ts';
 import { type Request, type Story, settle } from './story.ts';
@@ -92,6 +93,10 @@ const holdLease = async (
     if (inFlight !== null) {
       return 'again';
     }
+    const opened = await openSecrets(story, request, lease, record, decision, lostSends);
+    if (opened === 'again' || 'token' in opened) {
+      return opened === 'again' ? opened : opened.token;
+    }
     if (record.lifeboat !== null && !request.ask.force) {
       const gone = lifeboatGone(story, record.lifeboat);
       if (decision.onFailure === 'serve') {
@@ -102,7 +107,10 @@ const holdLease = async (
     if (lostSends > MAX_LOST_SENDS && !request.ask.force) {
       requireRest(story, inheritance);
     }
-    return await spend(story, request, { lease, record, decision, lostSends, signals, lost });
+    return await spend(story, request, {
+      ...{ lease, decision, lostSends, signals, lost },
+      record: opened.record,
+    });
   } finally {
     await lease.release();
     await signals.release();

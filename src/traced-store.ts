@@ -3,7 +3,7 @@ import { errnoOf, TokenctlError } from './errors.ts';
 import { describeHolder } from './messages.ts';
 import { systemClock } from './platform/clock.ts';
 import { shortFingerprint } from './secret.ts';
-import type { Store, Stored, StoreLease } from './store/store.ts';
+import type { Opened, Store, Stored, StoreLease } from './store/store.ts';
 import type { Details, Trace } from './trace.ts';
 
 /** The same store, telling what is read, locked and saved. */
@@ -48,6 +48,12 @@ const tracedLease = (lease: StoreLease, trace: Trace): StoreLease => ({
     trace('record read under the lease', detailsOf(stored));
     return stored;
   },
+  open: (record, limitMs) =>
+    record.kept?.stowed
+      ? apart(trace, 'secrets opened', () => lease.open(record, limitMs))
+      : lease.open(record, limitMs),
+  stow: (record, place, slot, limitMs) =>
+    apart(trace, `secrets put apart (${place})`, () => lease.stow(record, place, slot, limitMs)),
   reserve: (previous) => step(trace, 'space reserved', {}, () => lease.reserve(previous)),
   gate: (generation, nth) =>
     step(trace, 'gate passed', { generation, nth }, () => lease.gate(generation, nth)),
@@ -62,6 +68,21 @@ const tracedLease = (lease: StoreLease, trace: Trace): StoreLease => ({
   release: () => step(trace, 'lease released', {}, () => lease.release()),
   leaveBehind: () => step(trace, 'lease left to the next holder', {}, () => lease.leaveBehind()),
 });
+
+const apart = async (
+  trace: Trace,
+  done: string,
+  action: () => Promise<Opened>,
+): Promise<Opened> => {
+  const opened = await telling(trace, done, action);
+  trace(
+    done,
+    opened.kind === 'opened'
+      ? { generation: opened.record.generation }
+      : { result: opened.fault.kind, why: opened.fault.what },
+  );
+  return opened;
+};
 
 /** Tells of a step when it is done, or that it did not happen, or failed. */
 const step = async <Result>(

@@ -24,11 +24,13 @@ const LAYERS: readonly (readonly string[])[] = [
     ...['recommit.ts', 'attempt.ts', 'change-record.ts', 'own-refresh.ts', 'messages.ts'],
     ...['user-providers.ts', 'logout.ts', 'logout-record.ts'],
     ...['import-tokens.ts', 'import-credential.ts', 'token.ts', 'token-set.ts', 'traced-store.ts'],
+    ...['open-secrets.ts', 'claim-record.ts', 'keep-apart.ts'],
   ],
   ['store', 'oauth', 'audit'],
   ['providers', 'protocols', 'import', 'lock', 'decide.ts', 'refresh-outcome.ts'],
   [
     'credential.ts',
+    'kept.ts',
     'fresh-line.ts',
     'record-format.ts',
     'record-parser.ts',
@@ -39,8 +41,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ['platform', 'secret.ts', 'errors.ts', 'trace.ts'],
 ];
 
-/** Run by the demo as a process of its own, which belongs to nobody's layers. */
-const OWN_PROGRAMS = ['demo/naive-client.ts'];
+/** Run as a process of its own, with a stdin and a stdout of its own. */
+const OWN_PROGRAMS = ['demo/naive-client.ts', 'store/keychain-child.ts'];
 
 interface Import {
   readonly from: string;

@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: () => Command }
   get: () => import('./commands/get.ts'),
   status: () => import('./commands/status.ts'),
   invalidate: () => import('./commands/invalidate.ts'),
+  store: () => import('./commands/store.ts'),
   adopt: () => import('./commands/adopt.ts'),
   logout: () => import('./commands/logout.ts'),
   remove: () => import('./commands/remove.ts'),

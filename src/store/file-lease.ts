@@ -1,13 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import type { Credential } from '../credential.ts';
 import { errnoOf, TokenctlError } from '../errors.ts';
+import { slotsOf } from '../kept.ts';
 import { attempt } from '../lock/directory.ts';
 import { type Remains, removeRemains } from '../lock/remains.ts';
 import { serialiseRecord } from '../record-format.ts';
+import type { Apart } from './apart.ts';
 import { setDeadline, setHerd } from './deadline.ts';
 import { type HeldFile, parentOf, readParsed, readRecord } from './held-file.ts';
 import { forgetRemains, inherit } from './inherit.ts';
+import { faultText } from './kept-fault.ts';
 import { isDirectory, isLink, requireReplaceable } from './location.ts';
+import { whyCopied } from './origin.ts';
+import { newSlotName } from './slot.ts';
 import { createStamp } from './stamp.ts';
 import type { StoreLease } from './store.ts';
 
@@ -21,6 +26,15 @@ export const fileLease = (held: HeldFile): StoreLease => {
   // What dead holders left about the refresh token that is stored now; without meaning after the next.
   let outlived: readonly Remains[] = [];
   let advances = false;
+  // Loaded when a record is met that has something apart.
+  let apart: Apart | null = null;
+  const apartOf = async (): Promise<Apart> => {
+    apart ??= (await import('./apart.ts')).createApart({ login, ...held.means });
+    return apart;
+  };
+  const forFile = async (next: Credential): Promise<Credential> =>
+    next.kept === null ? next : (await apartOf()).keep(next);
+  let faults: readonly string[] = [];
   let written: { next: Credential; previous: Credential | null } | null = null;
   return {
     name: lease.name,
@@ -39,7 +53,17 @@ export const fileLease = (held: HeldFile): StoreLease => {
     gate: async (generation, nth) =>
       acquired.uncompromised() ? lease.gate(generation, nth) : 'lost',
     ungate: (generation, nth) => lease.ungate(generation, nth),
-    write: (next, previous) => {
+    open: async (record, limitMs) =>
+      record.kept === null ? { kind: 'opened', record } : (await apartOf()).open(record, limitMs),
+    stow: async (record, place, slot, limitMs) =>
+      (await apartOf()).stow(record, place, slot, limitMs),
+    newSlot: () => newSlotName(login, directory),
+    ownSlots: (record) => ownSlots(record, recordPath),
+    emptySlot: async (slot, limitMs) => (await apartOf()).empty(slot, limitMs),
+    hasStowed: (generation) => apart?.hasStowed(generation) ?? false,
+    warnings: () => [...faults, ...(apart?.warnings() ?? [])],
+    write: async (record, previous) => {
+      const next = await forFile(record);
       advances = previous === null || next.generation > previous.generation;
       written = { next, previous };
       return lease.write(serialiseRecord(stamp.on(next), parentOf(previous)));
@@ -65,8 +89,11 @@ export const fileLease = (held: HeldFile): StoreLease => {
       }
       return 'done';
     },
-    launchLifeboat: (next, previous) =>
-      lifeboats.launch(recordPath, serialiseRecord(stamp.on(next), parentOf(previous))),
+    launchLifeboat: async (next, previous) =>
+      lifeboats.launch(
+        recordPath,
+        serialiseRecord(stamp.on(await forFile(next)), parentOf(previous)),
+      ),
     claim: () => stamp.claim(),
     remove: async () => {
       try {
@@ -76,6 +103,11 @@ export const fileLease = (held: HeldFile): StoreLease => {
         }
         const shared = await isLink(held.path);
         const before = await readParsed(held).catch(() => null);
+        const slots =
+          shared || before?.kind !== 'record' ? [] : await ownSlots(before.record, recordPath);
+        if (slots.length > 0) {
+          faults = await emptySlots(await apartOf(), slots, login);
+        }
         // A link only: those it is shared with keep the login. Else out of an evicted holder's reach,
         // and gone with the lease.
         await (shared
@@ -103,10 +135,41 @@ export const fileLease = (held: HeldFile): StoreLease => {
       }
     },
     conclude: (answered) => lease.conclude(answered),
-    release: acquired.release,
-    leaveBehind: acquired.leaveBehind,
+    release: () => {
+      apart?.close();
+      return acquired.release();
+    },
+    leaveBehind: () => {
+      apart?.close();
+      return acquired.leaveBehind();
+    },
   };
 };
+
+const ownSlots = async (record: Credential, recordPath: string): Promise<readonly string[]> => {
+  const slots = slotsOf(record.kept);
+  return slots.length === 0 || (await whyCopied(record, recordPath)) !== null ? [] : slots;
+};
+
+/** Before the record goes, which alone knows their names. What cannot be removed is told of. */
+const emptySlots = async (
+  apart: Apart,
+  slots: readonly string[],
+  login: string,
+): Promise<string[]> => {
+  const warnings: string[] = [];
+  for (const name of slots) {
+    const fault = await apart.empty(name, EMPTY_LIMIT_MS);
+    if (fault !== null) {
+      warnings.push(
+        `${faultText(fault, login)}: its entry is still there, service "tokenctl", account "${name}"`,
+      );
+    }
+  }
+  return warnings;
+};
+
+const EMPTY_LIMIT_MS = 10_000;
 
 /**
  * What the next record's file holds until there is one: the intent, filled to size. The filling is

@@ -12,6 +12,7 @@ import { makeDirectory } from '../platform/make-directory.ts';
 import { currentProcess } from '../platform/process-identity.ts';
 import { fileLease } from './file-lease.ts';
 import { readRecord } from './held-file.ts';
+import type { Keychain } from './keychain.ts';
 import { fileLifeboats } from './lifeboat.ts';
 import { resolveCredential } from './location.ts';
 import { fileSeen, nothingSeen, type Seen } from './seen.ts';
@@ -34,13 +35,18 @@ export const fileStore = (pathOrName: string, env: NodeJS.ProcessEnv = process.e
 };
 
 /** The login of this name where the `tokenctl` command keeps it; never a path. */
-export const loginStore = (name: string, env: NodeJS.ProcessEnv = process.env): Store => {
+export const loginStore = (
+  name: string,
+  env: NodeJS.ProcessEnv = process.env,
+  keychain?: Keychain,
+): Store => {
   const login = requireLoginName(name);
   const paths = findPaths(env);
   return openFileStore({
     path: join(paths.credentials, `${login}.json`),
     login,
     env,
+    keychain,
     seen: fileSeen(paths.seen),
     herdPath: join(paths.credentials, `${login}.herd`),
     audit: fileAudit(paths.audit),
@@ -51,6 +57,8 @@ interface Opened {
   readonly path: string;
   readonly login: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Another than the platform's. */
+  readonly keychain?: Keychain | undefined;
   readonly seen: Seen;
   /** Where the launcher looks (`deadline.ts`); null for what it does not know. */
   readonly herdPath: string | null;
@@ -93,7 +101,7 @@ export const listLogins = async (directory: string): Promise<string[]> => {
 };
 
 const tryLease = async (
-  { path, login, env, seen, herdPath }: Opened,
+  { path, login, env, seen, keychain, herdPath }: Opened,
   judge: Judge,
 ): Promise<LeaseAttempt> => {
   try {
@@ -121,6 +129,7 @@ const tryLease = async (
           lease: fileLease({
             ...{ acquired, path, recordPath, directory, login, place, seen, herdPath },
             lifeboats: fileLifeboats(env),
+            means: { env, keychain },
           }),
         };
       case 'busy':

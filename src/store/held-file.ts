@@ -2,6 +2,7 @@ import { type Credential, tokenHash } from '../credential.ts';
 import type { KeptAcquisition } from '../lock/heartbeat.ts';
 import type { LockPlace } from '../lock/place.ts';
 import { type ParsedRecord, parseRecord, requireRecord } from '../record-parser.ts';
+import type { ApartMeans } from './apart.ts';
 import type { Lifeboats } from './lifeboat.ts';
 import { readCredentialFile } from './location.ts';
 import type { Seen } from './seen.ts';
@@ -21,6 +22,8 @@ export interface HeldFile {
   readonly herdPath: string | null;
   readonly seen: Seen;
   readonly lifeboats: Lifeboats;
+  /** Where secrets can be kept apart. */
+  readonly means: Omit<ApartMeans, 'login'>;
 }
 
 /** What is there, readable or not; null if nothing is. */

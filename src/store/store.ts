@@ -1,8 +1,10 @@
 import type { Audit } from '../audit/audit.ts';
 import type { Credential } from '../credential.ts';
+import type { Place } from '../kept.ts';
 import type { Judge } from '../lock/judge.ts';
 import type { LeaseStep } from '../lock/lease.ts';
 import type { LeaseName } from '../lock/lease-name.ts';
+import type { KeptFault } from './kept-fault.ts';
 
 /**
  * Where one login's record is kept, and the lock that is the only way to change it.
@@ -48,6 +50,23 @@ export interface StoreLease {
   gate(generation: number, nth: number): Promise<LeaseStep>;
   /** Takes that back: the request did not go out, or was answered without a rotation. */
   ungate(generation: number, nth: number): Promise<void>;
+  /**
+   * The record with the secrets that are kept apart from it, and the proof that their successors can be
+   * kept there. Of a higher generation: a holder that died had put those there already.
+   */
+  open(record: Credential, limitMs: number): Promise<Opened>;
+  /** Puts the secrets of an opened record apart; to be followed by a write. `slot`: see {@link newSlot}. */
+  stow(record: Credential, place: Place, slot: string | null, limitMs: number): Promise<Opened>;
+  /** A name for a place in the keychain that nobody has yet. */
+  newSlot(): string;
+  /** The slots that are this record's to empty; those that a copy names belong to where it came from. */
+  ownSlots(record: Credential): Promise<readonly string[]>;
+  /** Removes what is in the keychain under this name; why not, if that cannot be. */
+  emptySlot(slot: string, limitMs: number): Promise<KeptFault | null>;
+  /** The secrets of this generation are safe apart from the record, whatever becomes of it. */
+  hasStowed(generation: number): boolean;
+  /** What a person should know of what was kept, one line each. */
+  warnings(): readonly string[];
   /** Makes the next record durable, without making it the record yet. */
   write(next: Credential, previous: Credential | null): Promise<LeaseStep>;
   /** Makes the next record the record. `unsynced`: done, but a power failure may still undo it. */
@@ -69,6 +88,11 @@ export interface StoreLease {
   /** Ends the holding but leaves the durable next record for the next holder to adopt. */
   leaveBehind(): Promise<void>;
 }
+
+/** Secrets that are kept apart can be out of reach, and that is no news about the login. */
+export type Opened =
+  | { readonly kind: 'opened'; readonly record: Credential }
+  | { readonly kind: 'closed'; readonly fault: KeptFault };
 
 export interface Inheritance {
   /** A dead holder's complete next record became the record. */

@@ -236,6 +236,21 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
       code: 5,
       before: faulty({ kind: 'raw', body: STRAY, headers: { 'content-length': '9999' } }),
     },
+    {
+      what: 'renewed with an encrypted refresh token',
+      args: ['work'],
+      code: 0,
+      before: encrypted(0),
+      env: passphrase,
+      prints: plain,
+    },
+    {
+      what: 'renewed, and the passphrase is wrong',
+      args: ['work'],
+      code: 6,
+      before: encrypted(0),
+      env: () => ({ TOKENCTL_KEY_COMMAND: 'echo another' }),
+    },
     { what: 'nothing renewed', args: ['work', '--no-refresh'], code: 5, before: expired },
     { what: 'no room for a lock', args: ['work'], code: 6, before: unlockable },
     { what: 'a damaged record', args: ['work'], code: 6, before: damaged },
@@ -301,6 +316,20 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
   import: [
     { what: 'taken over', args: ['work'], code: 0, input: tokens },
     { what: 'as JSON', args: ['work', '--json', '--timeout', '5s'], code: 0, input: tokens },
+    {
+      what: 'encrypted',
+      args: ['work', '--store', 'encrypted'],
+      code: 0,
+      input: tokens,
+      env: passphrase,
+    },
+    {
+      what: 'where there is no keychain',
+      args: ['work', '--store', 'keychain'],
+      code: 6,
+      input: tokens,
+    },
+    { what: 'a token for a place', args: ['work', '--store', STRAY], code: 2, input: tokens },
     { what: 'no JSON', args: ['work'], code: 2, input: (stage) => `${tokens(stage)}}` },
     { what: 'a token alone', args: ['work'], code: 2, input: () => STRAY },
     { what: 'a list', args: ['work'], code: 2, input: (stage) => `[${tokens(stage)}]` },
@@ -434,6 +463,39 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
     { what: 'no room for a lock', args: ['work'], code: 6, before: unlockable },
     { what: 'a token for a name', args: [STRAY], code: 3 },
   ],
+  store: [
+    {
+      what: 'encrypted',
+      args: ['work', '--to', 'encrypted', '--timeout', '5s', '--json'],
+      code: 0,
+      before: signedIn(),
+      env: passphrase,
+    },
+    {
+      what: 'back into the file',
+      args: ['work', '--to', 'file'],
+      code: 0,
+      before: encrypted(3600),
+      env: passphrase,
+    },
+    {
+      what: 'with another passphrase',
+      args: ['work', '--to', 'file'],
+      code: 6,
+      before: encrypted(3600),
+      env: () => ({ TOKENCTL_KEY_COMMAND: 'echo another' }),
+    },
+    {
+      what: 'where there is no keychain',
+      args: ['work', '--to', 'keychain'],
+      code: 6,
+      before: signedIn(),
+    },
+    { what: 'a token for a place', args: ['work', '--to', STRAY], code: 2 },
+    { what: 'a token for a name', args: [STRAY, '--to', 'file'], code: 3 },
+    { what: 'nowhere', args: ['work'], code: 2, before: signedIn() },
+    { what: 'a damaged one', args: ['work', '--to', 'file'], code: 6, before: damaged },
+  ],
   adopt: [
     { what: 'a copy', args: ['work', '--timeout', '5s'], code: 0, before: copied },
     { what: 'every copy', args: ['--all', '--json'], code: 0, before: copied },
@@ -488,6 +550,25 @@ function revocationEchoing(status: number, error: string) {
 async function configured({ home }: Stage, toml: string): Promise<void> {
   mkdirSync(home, { recursive: true, mode: 0o700 });
   writeFileSync(join(home, 'config.toml'), toml, { mode: 0o600 });
+}
+
+const PASSPHRASE = 'Pp5-of-the-encrypted-ones';
+
+/** In a file, and the file's name in a variable. */
+function passphrase(stage: Stage): NodeJS.ProcessEnv {
+  const path = join(stage.home, '..', 'passphrase');
+  writeFileSync(path, `${stage.plant(PASSPHRASE)}\n`, { mode: 0o600 });
+  return { TOKENCTL_PASSPHRASE_FILE: path };
+}
+
+function encrypted(lifetime: number) {
+  return async (stage: Stage): Promise<void> => {
+    await stage.signIn(lifetime);
+    const { code } = await stage.run(['store', 'work', '--to', 'encrypted'], {
+      env: passphrase(stage),
+    });
+    expect(code).toBe(0);
+  };
 }
 
 /** The server takes its time, and the refresh token is on its way. */

@@ -28,7 +28,7 @@ import { createJudge } from '../../src/lock/judge.ts';
 import { type LeaseName, newLeaseName } from '../../src/lock/lease-name.ts';
 import { type FileSystem, nodeFileSystem } from '../../src/platform/fs.ts';
 import { currentProcess } from '../../src/platform/process-identity.ts';
-import { FORMAT, MAX_RECORD_BYTES, serialiseRecord } from '../../src/record-format.ts';
+import { FORMAT, MAX_RECORD_BYTES, READER, serialiseRecord } from '../../src/record-format.ts';
 import { parseRecord } from '../../src/record-parser.ts';
 import { Secret } from '../../src/secret.ts';
 import { fileStore, listLogins, loginStore } from '../../src/store/file.ts';
@@ -634,7 +634,7 @@ describe('what a dead holder left', () => {
     ['that was changed', () => textOf(NEXT, RECORD).replace('access-2', 'access-3')],
     [
       'of a newer version',
-      () => textOf(NEXT, RECORD).replace(`"reader":${FORMAT}`, `"reader":${FORMAT + 1}`),
+      () => textOf(NEXT, RECORD).replace(`"reader":${FORMAT}`, `"reader":${READER + 1}`),
     ],
     [
       'that is too large',
@@ -903,7 +903,8 @@ async function holdWith(fs: FileSystem): Promise<StoreLease> {
   const directory = credentials;
   return fileLease({
     ...{ acquired, place, path, recordPath: path, directory, login: 'work' },
-    ...{ seen: nothingSeen, lifeboats: noLifeboats, herdPath: join(credentials, 'work.herd') },
+    ...{ seen: nothingSeen, lifeboats: noLifeboats, means: { env: {} } },
+    herdPath: join(credentials, 'work.herd'),
   });
 }
 

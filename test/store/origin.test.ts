@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claimRecord } from '../../src/change-record.ts';
+import { claimRecord } from '../../src/claim-record.ts';
 import type { Credential } from '../../src/credential.ts';
 import { createJudge } from '../../src/lock/judge.ts';
 import { parseRecord } from '../../src/record-parser.ts';

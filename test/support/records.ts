@@ -7,6 +7,7 @@ import {
   type Origin,
   VERDICTS,
 } from '../../src/credential.ts';
+import { type Kept, PLACES } from '../../src/kept.ts';
 import { later, type Moment } from '../../src/platform/clock.ts';
 import { Secret } from '../../src/secret.ts';
 
@@ -53,6 +54,7 @@ export const credentialOf = (members: Partial<Credential> = {}): Credential => (
   lastAttempt: null,
   origin: null,
   lifeboat: null,
+  kept: null,
   unknown: {},
   ...members,
 });
@@ -131,6 +133,15 @@ const origins: fc.Arbitrary<Origin> = fc.record({
   file: anyText,
 });
 
+/** Of a record whose secrets are in its file, for now or from now on. */
+const unstowed: fc.Arbitrary<Kept> = fc.record({
+  place: fc.constantFrom(...PLACES),
+  slot: nullable(anyText),
+  sealed: fc.constant(null),
+  stowed: fc.constant(false),
+  leftovers: fc.array(anyText, { maxLength: 2 }),
+});
+
 /** Members of a later version. Names that JavaScript treats specially are members like any other. */
 const unknownMembers = fc
   .array(
@@ -181,6 +192,7 @@ export const credentials: fc.Arbitrary<Credential> = fc
     lastAttempt: nullable(attempts),
     origin: nullable(origins),
     lifeboat: fc.constantFrom(null, null, null, '/run/user/1000/tokenctl-lifeboat.json'),
+    kept: nullable(unstowed),
     unknown: unknownMembers,
   })
   .chain((record) =>

@@ -1,10 +1,11 @@
 import { Command } from 'commander';
-import { claimRecord } from '../../change-record.ts';
+import { claimRecord } from '../../claim-record.ts';
 import { TokenctlError } from '../../errors.ts';
 import { findPaths } from '../../paths.ts';
 import { listLogins, loginStore } from '../../store/file.ts';
 import { parseDuration } from '../duration.ts';
 import { print, say } from '../io.ts';
+import { reportLeftovers } from '../place.ts';
 
 export const command = (): Command =>
   new Command('adopt')
@@ -45,6 +46,7 @@ const run = async (name: string | undefined, options: Options): Promise<void> =>
     if (claimed !== null) {
       const { generation } = claimed;
       await store.audit?.({ event: 'adopt', login, generation, token: null });
+      reportLeftovers(login, claimed);
     }
     results.push({ login, adopted: claimed !== null });
   }

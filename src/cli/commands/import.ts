@@ -9,6 +9,7 @@ import { formatDuration, parseDuration } from '../duration.ts';
 import { type FromOptions, KINDS, type TakenFrom, takeFrom } from '../import-from.ts';
 import { print, readStdin, say } from '../io.ts';
 import { openLogin } from '../manager.ts';
+import { PLACE_NAMES, parsePlace, reportLeftovers } from '../place.ts';
 import { reportWarnings } from '../report.ts';
 
 export const command = (): Command =>
@@ -33,6 +34,7 @@ export const command = (): Command =>
       '--client-id <ID>',
       'with --from: of which client, if the file does not say, or has several',
     )
+    .option('--store <PLACE>', `where to keep the refresh token: ${PLACE_NAMES}`)
     .option('--json', 'print what was taken over as JSON')
     .option('--timeout <DURATION>', 'how long to wait for others', '30s')
     .addHelpText('after', HELP)
@@ -48,6 +50,7 @@ trips the provider's reuse detection and loses the login for both.
 
 Examples:
   tokenctl import work < tokens.json
+  tokenctl import work --store keychain < tokens.json
   jq '. + {token_endpoint: "https://id.example.com/token", client_id: "cli"}' response.json |
     tokenctl import work
   tokenctl import hub --from gh --host github.com --account alice
@@ -55,11 +58,13 @@ Examples:
 
 interface Options extends FromOptions {
   readonly from?: string;
+  readonly store?: string;
   readonly json?: true;
   readonly timeout: string;
 }
 
 const run = async (name: string, file: string | undefined, options: Options): Promise<void> => {
+  const place = options.store === undefined ? undefined : parsePlace(options.store, '--store');
   const { store } = openLogin(name);
   const timeoutMs = parseDuration(options.timeout, '--timeout');
   const taken = await takenFrom(file, options);
@@ -67,8 +72,11 @@ const run = async (name: string, file: string | undefined, options: Options): Pr
   if (taken !== null) {
     say(`${taken.said}\n`);
   }
-  const known = await providersFor(tokens);
-  const record = await importTokens(store, tokens, timeoutMs, known);
+  const config = await readConfig();
+  const known = namesProvider(tokens) ? knownProviders(config) : undefined;
+  const usualPlace = config.defaults.store;
+  const record = await importTokens(store, tokens, timeoutMs, { known, place, usualPlace });
+  reportLeftovers(name, record);
   if (taken !== null) {
     reportWarnings(name, warningsFor(record, taken, known));
   }
@@ -132,10 +140,8 @@ const tell = async (name: string, record: Credential, { json }: Options): Promis
 };
 
 /** The configuration is only asked where a provider is named. */
-const providersFor = async (tokens: unknown): Promise<Providers | undefined> =>
-  typeof tokens === 'object' && tokens !== null && 'provider' in tokens
-    ? knownProviders(await readConfig())
-    : undefined;
+const namesProvider = (tokens: unknown): boolean =>
+  typeof tokens === 'object' && tokens !== null && 'provider' in tokens;
 
 const parseJson = (text: string): unknown => {
   if (text.trim() === '') {

@@ -6,6 +6,7 @@ import { noSuchLogin } from '../../messages.ts';
 import { parseDuration } from '../duration.ts';
 import { print } from '../io.ts';
 import { openLogin } from '../manager.ts';
+import { reportWarnings } from '../report.ts';
 
 export const command = (): Command =>
   new Command('remove')
@@ -31,7 +32,7 @@ const run = async (
   if (!options.yes && !(await confirm(name))) {
     throw new TokenctlError('usage', 'not removed', { login: name });
   }
-  await removeRecord(store, parseDuration(options.timeout, '--timeout'));
+  reportWarnings(name, await removeRecord(store, parseDuration(options.timeout, '--timeout')));
   await store.audit?.({ event: 'remove', login: name, generation: 0, token: null });
   await print(
     options.json

@@ -1,12 +1,14 @@
 import { Command } from 'commander';
 import { type Credential, expiresAtMs, freshness } from '../../credential.ts';
 import { printable, TokenctlError } from '../../errors.ts';
+import type { Place } from '../../kept.ts';
 import { noSuchLogin } from '../../messages.ts';
 import { findPaths } from '../../paths.ts';
 import { type Moment, systemClock } from '../../platform/clock.ts';
 import { listLogins, loginStore } from '../../store/file.ts';
 import { formatDuration } from '../duration.ts';
 import { print, say, wantsColor } from '../io.ts';
+import { leftoverWarning } from '../place.ts';
 import { reportWarnings } from '../report.ts';
 
 export const command = (): Command =>
@@ -27,6 +29,8 @@ interface Line {
   readonly needs: string | null;
   readonly refreshable: boolean;
   readonly scope: string | null;
+  /** Where the refresh token is kept. */
+  readonly store: Place;
 }
 
 const run = async (name: string | undefined, { json }: { json?: true }): Promise<void> => {
@@ -75,6 +79,7 @@ const describe = async (login: string, now: Moment, mustExist: boolean): Promise
       needs: error.message,
       refreshable: false,
       scope: null,
+      store: 'file',
     };
   }
 };
@@ -90,6 +95,7 @@ const lineOf = (login: string, record: Credential, now: Moment): Line => {
     needs: needsOf(login, record),
     refreshable: record.refreshToken !== null,
     scope: record.scope,
+    store: record.kept?.place ?? 'file',
   };
 };
 
@@ -118,6 +124,12 @@ const needsOf = (login: string, record: Credential): string | null => {
   if (record.lifeboat !== null) {
     return `the new token is in '${record.lifeboat}': the next get takes it from there`;
   }
+  if (record.kept !== null && record.kept.place !== 'file' && !record.kept.stowed) {
+    return `the refresh token is in the file: it could not be put in its place (${record.kept.place})`;
+  }
+  if ((record.kept?.leftovers.length ?? 0) > 0) {
+    return leftoverWarning(login, record);
+  }
   if (failed) {
     return lastAttempt.verdict === 'unavailable' ? `last refresh failed: ${why}` : why;
   }
@@ -126,21 +138,26 @@ const needsOf = (login: string, record: Credential): string | null => {
 
 const table = (lines: readonly Line[]): string => {
   const color = wantsColor(process.stdout);
-  const rows = lines.map(({ login, provider, expires_at, state, needs }) => [
+  // Said where there is something to say.
+  const apart = lines.some(({ store }) => store !== 'file');
+  const rows = lines.map(({ login, provider, expires_at, state, store, needs }) => [
     login,
     provider ?? '-',
     expires_at === null ? '-' : expiresIn(expires_at),
     state,
+    ...(apart ? [store] : []),
     printable(needs ?? '', 300),
   ]);
-  const header = ['NAME', 'PROVIDER', 'EXPIRES', 'STATE', ''];
+  const header = ['NAME', 'PROVIDER', 'EXPIRES', 'STATE', ...(apart ? ['KEPT IN'] : []), ''];
   const widths = header.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );
   return [header, ...rows]
     .map((row, index) => {
       const text = row
-        .map((cell, column) => (column === 4 ? cell : cell.padEnd(widths[column] ?? 0)))
+        .map((cell, column) =>
+          column === header.length - 1 ? cell : cell.padEnd(widths[column] ?? 0),
+        )
         .join('  ')
         .trimEnd();
       return color ? paint(text, index === 0 ? 'header' : (row[3] ?? '')) : text;
