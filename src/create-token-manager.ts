@@ -216,12 +216,9 @@ const harmless = (trace: Trace | undefined): Trace | undefined =>
 const oauthRefresh = (trace: Trace | undefined): RefreshFunction =>
   Object.assign(
     async (record: Credential, limits: RefreshLimits) => {
-      const { refreshTokens } = await import('./oauth/refresh.ts');
-      if (record.refreshToken === null) {
-        throw new Error('a refresh was decided without a refresh token');
-      }
+      const { renewTokens } = await import('./oauth/refresh.ts');
       const held = [record.accessToken, record.idToken].filter((token) => token !== null);
-      return refreshTokens(record.client, record.refreshToken, { ...limits, held, trace });
+      return renewTokens(record, { ...limits, held, trace });
     },
     { own: false },
   );

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Moment, uptimeElapsedMs } from './platform/clock.ts';
+import type { ClientExtras, SignIn } from './record-extras.ts';
 import type { Secret } from './secret.ts';
 
 /**
@@ -42,6 +43,8 @@ export interface Credential {
   readonly origin: Origin | null;
   /** The refresh token is spent, and its successor had to be saved in this file instead. */
   readonly lifeboat: string | null;
+  /** How it was signed in to, so that `tokenctl login NAME` can do the same again; absent in an import. */
+  readonly signIn?: SignIn | undefined;
   /** Members this version does not know, kept as they were. */
   readonly unknown: Readonly<Record<string, unknown>>;
 }
@@ -56,11 +59,19 @@ export interface Client {
   readonly authMethod: AuthMethod;
   /** Deviations of this authorization server that change what we do; see `providers/providers.ts`. */
   readonly quirks: readonly string[];
+  /** What only some clients need. */
+  readonly extras?: ClientExtras | undefined;
 }
 
 /** `token_endpoint_auth_method` values of RFC 7591 section 2. */
 export const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post'] as const;
-export type AuthMethod = (typeof AUTH_METHODS)[number];
+/** Those that need a key: RFC 7523 section 2.2 and RFC 8705 section 2. */
+export const KEY_AUTH_METHODS = [
+  'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
+] as const;
+export type AuthMethod = (typeof AUTH_METHODS)[number] | (typeof KEY_AUTH_METHODS)[number];
 
 export interface State {
   readonly kind: 'active' | 'dead' | 'paused';
@@ -224,6 +235,9 @@ export const mergeTokens = (
 export const tokenHash = (refreshToken: Secret | null): string =>
   refreshToken === null ? 'none' : refreshToken.fingerprint();
 
+const keysOf = ({ clientKey, assertion, tls, dpopKey }: ClientExtras): (string | null)[] =>
+  [clientKey, assertion?.key, tls?.key, dpopKey].map((key) => key?.fingerprint() ?? null);
+
 /**
  * Identifies what an attempt tried: the refresh token, and as whom and where. A change of
  * either makes an earlier failure meaningless.
@@ -237,6 +251,7 @@ export const attemptKey = ({ refreshToken, client }: Credential): string =>
         client.clientId,
         client.clientSecret?.fingerprint() ?? null,
         client.authMethod,
+        ...(client.extras === undefined ? [] : [keysOf(client.extras)]),
       ]),
     )
     .digest('hex');

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Attempt, Credential } from './credential.ts';
 import { freshLine, freshUntil } from './fresh-line.ts';
 import type { Moment } from './platform/clock.ts';
+import { extrasToJson, signInToJson } from './record-extras.ts';
 
 /**
  * The version this code writes. 1 had neither `origin` nor `lifeboat`; its records are read, and
@@ -10,6 +11,8 @@ import type { Moment } from './platform/clock.ts';
 export const FORMAT = 2;
 /** The lowest version of a reader that may act on it: 1 would spend what `lifeboat` says is spent. */
 const LOWEST_READER = 2;
+/** That of a record with {@link ClientExtras}: 2 would send its refresh token without the key it is bound to. */
+export const EXTRAS_READER = 3;
 /** A record holds a few tokens of some kilobytes, and never more than what their checks let through. */
 export const MAX_RECORD_BYTES = 2 * 1024 * 1024;
 
@@ -27,7 +30,7 @@ export const serialiseRecord = (record: Credential, parent: string): string => {
     ['access_token', record.accessToken?.reveal() ?? null],
     ['fresh_until', freshUntil(record)],
     ['format', FORMAT],
-    ['reader', LOWEST_READER],
+    ['reader', record.client.extras === undefined ? LOWEST_READER : EXTRAS_READER],
     ['token_type', record.tokenType],
     ['expires_in', record.lifetime],
     ['issued', momentToJson(record.issued)],
@@ -56,6 +59,8 @@ export const serialiseRecord = (record: Credential, parent: string): string => {
     ['last_attempt', attemptToJson(record.lastAttempt)],
     ['origin', record.origin],
     ['lifeboat', record.lifeboat],
+    ...extrasToJson(record.client.extras),
+    ...signInToJson(record.signIn),
     ...Object.entries(record.unknown),
     ['parent', parent],
   ];

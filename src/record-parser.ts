@@ -4,13 +4,15 @@ import {
   type AuthMethod,
   type Credential,
   DEFAULT_REFRESH_AT,
+  KEY_AUTH_METHODS,
   type Origin,
   type State,
   VERDICTS,
 } from './credential.ts';
 import { TokenctlError } from './errors.ts';
 import { BadMember, bad, isObject, Members } from './json-members.ts';
-import { FORMAT, sealed } from './record-format.ts';
+import { readExtras, readSignIn } from './record-extras.ts';
+import { EXTRAS_READER, sealed } from './record-format.ts';
 
 export type ParsedRecord = CompleteRecord | UnreadableRecord;
 
@@ -74,7 +76,7 @@ const isDeeper = (value: unknown, levels: number): boolean =>
 const readMembers = (text: string): ParsedRecord => {
   const json = parseObject(text) ?? bad(text.trim() === '' ? 'it is empty' : 'not a JSON object');
   const read = new Members(json);
-  if (read.integer('reader') > FORMAT) {
+  if (read.integer('reader') > EXTRAS_READER) {
     return { kind: 'newer', what: 'was written by a newer tokenctl' };
   }
   read.integer('format');
@@ -106,14 +108,19 @@ const readMembers = (text: string): ParsedRecord => {
       revocationEndpoint: read.nullable('revocation_endpoint', (name) => read.url(name)),
       clientId: read.nullable('client_id', (name) => read.string(name)),
       clientSecret: read.secret('client_secret'),
-      authMethod: read.oneOf<AuthMethod>('token_endpoint_auth_method', AUTH_METHODS),
+      authMethod: read.oneOf<AuthMethod>('token_endpoint_auth_method', [
+        ...AUTH_METHODS,
+        ...KEY_AUTH_METHODS,
+      ]),
       quirks: read.strings('quirks'),
+      ...readExtras(read),
     },
     hosts: read.strings('hosts'),
     state: readState(read),
     lastAttempt: readAttempt(read),
     origin: readOrigin(read),
     lifeboat: read.nullable('lifeboat', (name) => read.string(name)),
+    ...readSignIn(read),
     unknown: {},
   };
   const parent = read.string('parent');

@@ -200,9 +200,11 @@ const whyNotOurs = async (
   }
 };
 
-/** By OAuth: what a refresh needs is stored. */
+/** By OAuth: what a refresh needs is stored. Some grants need no refresh token. */
 const isRenewable = ({ refreshToken, client }: Credential): boolean =>
-  refreshToken !== null && client.tokenEndpoint !== null && client.clientId !== null;
+  (refreshToken !== null || (client.extras?.grant ?? 'refresh_token') !== 'refresh_token') &&
+  client.tokenEndpoint !== null &&
+  client.clientId !== null;
 
 /** First pause between two looks at the record, and the longest: a result is noticed within a tenth of a second. */
 const FIRST_PAUSE_MS = 20;

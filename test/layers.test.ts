@@ -30,6 +30,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'credential.ts',
     'fresh-line.ts',
     'record-format.ts',
+    'record-extras.ts',
     'record-parser.ts',
     'json-members.ts',
     'config.ts',

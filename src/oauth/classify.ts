@@ -18,6 +18,8 @@ export interface TokenAnswer {
   readonly now: number;
   /** What was sent and may be echoed: the refresh token, the client secret. */
   readonly sent: readonly Secret[];
+  /** The request had a DPoP proof, so the token may be bound to its key. */
+  readonly dpop?: boolean | undefined;
 }
 
 export type Rejected = Extract<RefreshOutcome, { kind: 'rejected' }>;
@@ -50,7 +52,7 @@ export const classifyTokenResponse = (answer: TokenAnswer): Classification => {
 const SPEAKS_OAUTH: readonly number[] = [400, 401, 403];
 
 const readableSuccess = (answer: TokenAnswer, body: AnswerBody, redact: Redact): Classification => {
-  const extracted = extractTokens(body, redact);
+  const extracted = extractTokens(body, redact, answer.dpop);
   const { accessToken, refreshToken } = extracted.tokens;
   const error = statedError(body);
   if (error !== null) {
