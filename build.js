@@ -35,12 +35,14 @@ const library = await build({
 });
 
 // What a get does not need even when it refreshes is kept out of its way, in files of its own.
-const APART = ['commander', 'https-proxy-agent'];
+const APART = ['commander', 'https-proxy-agent', 'open', 'uqr'];
 const apart = await build({
   ...options,
   entryPoints: APART.map((name) => ({ in: name, out: `apart/${name}` })),
   format: 'cjs',
   outExtension: { '.js': '.cjs' },
+  // `open` looks beside itself for a script that is in its package only, and then does without.
+  define: { ...options.define, 'import.meta.url': 'undefined' },
 });
 
 // The command, in one CommonJS file: a file less to find and the module loader's asynchronous half

@@ -66,7 +66,8 @@ export const removeRecord = (store: Store, timeoutMs: number): Promise<void> =>
 
 const PAUSE_MS = 30;
 
-const underLease = async <Result>(
+/** Runs it while the lease is ours, once more whenever it says that the lease was lost. */
+export const underLease = async <Result>(
   store: Store,
   timeoutMs: number,
   action: (lease: StoreLease) => Promise<{ result: Result } | 'lost'>,

@@ -17,9 +17,11 @@ export const observeLogins = (by: Observe): void => {
 };
 
 /** The login as the command line holds it: waits are said on a terminal only. */
-export const openLogin = (name: string): { store: Store; manager: TokenManager } => {
+export const openLogin = (
+  name: string,
+): { store: Store; manager: TokenManager; trace?: Trace | undefined } => {
   const plain = sayingAuditFaults(loginStore(name));
-  const { store, trace } = observe?.(plain) ?? { store: plain };
+  const { store, trace } = observe?.(plain) ?? { store: plain, trace: undefined };
   const manager = createTokenManager({
     store,
     trace,
@@ -29,7 +31,7 @@ export const openLogin = (name: string): { store: Store; manager: TokenManager }
       }
     },
   });
-  return { store, manager };
+  return { store, manager, trace };
 };
 
 /** An audit that is not written costs nobody a token, but whoever relies on it must hear of it, once. */

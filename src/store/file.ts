@@ -65,6 +65,8 @@ const openFileStore = (opened: Opened): Store => {
       return whyForeign(record, { recordPath, login, seen });
     },
     tryLease: (judge) => tryLease(opened, judge),
+    tryLoginLock: async (judge) =>
+      (await import('./login-lock.ts')).tryLoginLock(path, login, judge),
     list: () => listLogins(join(path, '..')),
   };
 };
