@@ -26,7 +26,7 @@ const LEAD: Readonly<Record<ErrorCode, string>> = {
 const hintFor = (code: ErrorCode, login: string): string | undefined => {
   switch (code) {
     case 'login_required':
-      return `tokenctl import ${login}`;
+      return `tokenctl login ${login}`;
     case 'unavailable':
       return 'try later';
     case 'refused':
@@ -42,7 +42,7 @@ export const noSuchLogin = (login: string): TokenctlError => {
   return new TokenctlError(
     'no_such_login',
     `there is no login named ${said}`,
-    said === login ? { login, hint: `tokenctl import ${login}` } : { hint: 'tokenctl status' },
+    said === login ? { login, hint: `tokenctl login ${login}` } : { hint: 'tokenctl status' },
   );
 };
 

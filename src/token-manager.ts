@@ -138,7 +138,7 @@ const lifeboatGone = ({ store: { login } }: Story, path: string): TokenctlError 
     `login required: the new token could not be saved in its place, and '${path}', where it was kept, is gone`,
     {
       login,
-      hint: `tokenctl import ${login}; or, where that file still is: tokenctl get ${login}`,
+      hint: `tokenctl login ${login}; or, where that file still is: tokenctl get ${login}`,
     },
   );
 

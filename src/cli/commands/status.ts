@@ -38,7 +38,9 @@ const run = async (name: string | undefined, { json }: { json?: true }): Promise
   if (json) {
     await print(`${JSON.stringify(name === undefined ? lines : lines[0], null, 2)}\n`);
   } else if (lines.length === 0) {
-    say('No logins yet. Take one over with: tokenctl import NAME < tokens.json\n');
+    say(
+      'No logins yet. Sign in with: tokenctl login NAME; or take one over with: tokenctl import NAME < tokens.json\n',
+    );
   } else {
     await print(table(lines));
   }
@@ -106,7 +108,7 @@ const stateOf = (record: Credential): string => {
 const needsOf = (login: string, record: Credential): string | null => {
   const { state, lastAttempt } = record;
   if (state.kind === 'dead') {
-    return `${state.reason ?? 'the refresh token is dead'}: tokenctl import ${login}`;
+    return `${state.reason ?? 'the refresh token is dead'}: tokenctl login ${login}`;
   }
   if (state.kind === 'paused') {
     return state.reason;
