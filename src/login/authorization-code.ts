@@ -117,13 +117,15 @@ export const failedPage = (error: unknown): Page => ({
   kind: 'failed',
   title: 'Not signed in',
   lines: [
-    error instanceof TokenctlError ? `${error.message}.` : 'Something unforeseen happened.',
+    error instanceof TokenctlError ? sentence(error.message) : 'Something unforeseen happened.',
     ...(error instanceof TokenctlError && error.hint !== undefined
       ? [`What helps: ${error.hint}`]
       : []),
     'You can close this window; the terminal says the same.',
   ],
 });
+
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 const authorizationUrl = async (
   { server, client, scope, parameters, pkce }: LoginSettings,
