@@ -35,7 +35,10 @@ const library = await build({
 });
 
 // What a get does not need even when it refreshes is kept out of its way, in files of its own.
-const APART = ['commander', 'https-proxy-agent', 'open', 'uqr'];
+const APART = [
+  ...['commander', 'https-proxy-agent', 'open', 'uqr'],
+  ...['jose/jwt/sign', 'jose/key/import'],
+];
 const apart = await build({
   ...options,
   entryPoints: APART.map((name) => ({ in: name, out: `apart/${name}` })),
@@ -43,6 +46,39 @@ const apart = await build({
   outExtension: { '.js': '.cjs' },
   // `open` looks beside itself for a script that is in its package only, and then does without.
   define: { ...options.define, 'import.meta.url': 'undefined' },
+});
+
+/** What stands for `import.meta.url` in CommonJS. */
+const THIS_FILE = "const __url = require('node:url').pathToFileURL(__filename).href;";
+
+// So is all that signs in. What must be the same thing on both sides (an error's class, signals that are
+// held) it takes from the command, which has been loaded by then.
+const SHARED = /\/src\/(errors|secret|platform\/signals|lock\/judge)\.ts$/;
+const login = await build({
+  ...options,
+  entryPoints: { 'apart/sign-in': 'src/login/sign-in.ts' },
+  alias: { ...options.alias, 'node:fs/promises': './src/platform/blocking-fs.ts' },
+  minifyWhitespace: true,
+  minifySyntax: true,
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
+  supported: { 'dynamic-import': false },
+  define: { ...options.define, 'import.meta.url': '__url' },
+  banner: { js: THIS_FILE },
+  plugins: [
+    {
+      name: 'shared',
+      setup: ({ onResolve }) => {
+        onResolve({ filter: /\.ts$/ }, ({ path, resolveDir }) =>
+          SHARED.test(join(resolveDir, path)) ? { path: '../cli.cjs', external: true } : undefined,
+        );
+        onResolve({ filter: new RegExp(`^(${APART.join('|')})$`) }, ({ path }) => ({
+          path: `./${path}.cjs`,
+          external: true,
+        }));
+      },
+    },
+  ],
 });
 
 // The command, in one CommonJS file: a file less to find and the module loader's asynchronous half
@@ -68,15 +104,19 @@ const command = await build({
           path: `./apart/${path}.cjs`,
           external: true,
         }));
+        onResolve({ filter: /\/login\/sign-in\.ts$/ }, () => ({
+          path: './apart/sign-in.cjs',
+          external: true,
+        }));
       },
     },
   ],
-  banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href;" },
+  banner: { js: THIS_FILE },
 });
 
 // The bundled libraries' licences ask to be kept with every copy.
 const packages = new Set(
-  [library, apart, command]
+  [library, apart, login, command]
     .flatMap(({ metafile }) => Object.keys(metafile.inputs))
     .flatMap((path) => {
       const [, name] = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path) ?? [];

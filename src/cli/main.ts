@@ -28,3 +28,9 @@ const run = async ([command, ...args]: readonly string[]): Promise<void> => {
 };
 
 void main(process.argv.slice(2));
+
+// For the parts of the command that are in files of their own; see build.js.
+export * from '../errors.ts';
+export * from '../lock/judge.ts';
+export * from '../platform/signals.ts';
+export * from '../secret.ts';
