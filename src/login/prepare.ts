@@ -1,6 +1,6 @@
 import type * as oauth from 'oauth4webapi';
 import type { AuthMethod, Client } from '../credential.ts';
-import { printable, TokenctlError } from '../errors.ts';
+import { abbreviated, TokenctlError } from '../errors.ts';
 import { parseEndpoint } from '../oauth/endpoint.ts';
 import { newDpopKey } from '../oauth/keys.ts';
 import { type Provider, providers } from '../providers/providers.ts';
@@ -62,6 +62,16 @@ export const prepare = async (
   };
 };
 
+/**
+ * Whether it is said where to sign in: asked before so much as a lock is made for a name, for it may be
+ * a token, given by mistake.
+ *
+ * @throws {TokenctlError} `usage`
+ */
+export const requirePlace = (login: string, asked: LoginRequest, before: Before | null): void => {
+  presetOf(login, namesNothing(asked) && before !== null ? again(asked, before) : asked);
+};
+
 const namesNothing = ({ provider, issuer, tokenEndpoint, clientId }: LoginRequest): boolean =>
   [provider, issuer, tokenEndpoint, clientId].every((each) => each === undefined);
 
@@ -97,7 +107,7 @@ const presetOf = (
   if (name === null) {
     if (!elsewhere) {
       throw new TokenctlError('usage', 'it is not said where to sign in', {
-        login,
+        login: abbreviated(login) === login ? login : undefined,
         hint: `add --provider (${Object.keys(providers).join(', ')}), --issuer URL, or --authorization-endpoint and --token-endpoint`,
       });
     }
@@ -105,7 +115,7 @@ const presetOf = (
   }
   const preset = Object.hasOwn(providers, name) ? providers[name] : undefined;
   if (preset === undefined) {
-    throw new TokenctlError('usage', `there is no provider ${printable(name, 40)}`, {
+    throw new TokenctlError('usage', `there is no provider ${abbreviated(name)}`, {
       login,
       hint: `known: ${Object.keys(providers).join(', ')}; any other works by --issuer URL`,
     });

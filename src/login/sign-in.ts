@@ -13,7 +13,7 @@ import { askForDeviceCode, pollForTokens, showDeviceCode } from './device.ts';
 import { createFetch, type Fetch } from './fetch.ts';
 import type { Page } from './page.ts';
 import type { Person } from './person.ts';
-import { prepare } from './prepare.ts';
+import { prepare, requirePlace } from './prepare.ts';
 import { registerClient } from './register.ts';
 import { type Saved, saveGrant } from './save-grant.ts';
 import type { LoginRequest, LoginSettings } from './settings.ts';
@@ -44,6 +44,7 @@ export const signIn = async (
   trace?: Trace | undefined,
 ): Promise<SignedIn> => {
   const before = await recordOf(store);
+  requirePlace(store.login, request, before);
   const end = monotonicMs() + request.timeoutMs;
   const lock = await rendezvous(store, person, end);
   try {
@@ -61,12 +62,19 @@ export const signIn = async (
     requireSamePlace(settings, now, request.replace);
     const saved = await run(store, settings, request, person, { fetch, end, trace });
     return { ...saved, byAnother: false };
+  } catch (error) {
+    throw about(store.login, error);
   } finally {
     await lock.release();
   }
 };
 
-/** A damaged record is for `saveGrant` to complain of, and must not keep anybody from knowing what to say. */
+/** What went wrong on the way to a server does not know of a login. */
+const about = (login: string, error: unknown): unknown =>
+  error instanceof TokenctlError && error.login === undefined
+    ? new TokenctlError(error.code, error.message, { login, hint: error.hint, cause: error.cause })
+    : error;
+
 const recordOf = async (store: Store): Promise<Credential | null> =>
   (await store.read())?.record ?? null;
 
