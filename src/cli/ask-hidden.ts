@@ -6,7 +6,6 @@ import { say } from './io.ts';
 export const askHidden = (prompt: string, signal?: AbortSignal): Promise<string> =>
   new Promise((resolve, reject) => {
     const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-    say(prompt);
     // A terminal of its own making, without the 4096 characters a line that the system's allows.
     const terminal = createInterface({
       input: process.stdin,
@@ -14,6 +13,8 @@ export const askHidden = (prompt: string, signal?: AbortSignal): Promise<string>
       terminal: true,
       historySize: 0,
     });
+    // Only now, when what is typed is not shown any more.
+    say(prompt);
     const end = () => {
       signal?.removeEventListener('abort', aborted);
       terminal.close();

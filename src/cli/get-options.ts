@@ -6,6 +6,7 @@ export const GET_OPTIONS = {
   '--min-ttl': ['minTtl', '<DURATION>', 'renew if it is valid for less than this (90s, 10m, 2h)'],
   '--force': ['force', '', 'renew even if it is fresh'],
   '--no-refresh': ['refresh', '', 'never renew'],
+  '--login': ['login', '', 'sign in if a person is needed; on a terminal only'],
   '--rejected': [
     'rejected',
     '<->',
@@ -20,6 +21,7 @@ export interface GetArguments {
   idToken?: true;
   minTtl?: string;
   force?: true;
+  login?: true;
   refresh: boolean;
   rejected?: string;
   timeout: string;

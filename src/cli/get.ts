@@ -1,4 +1,4 @@
-import type { GetOptions } from '../create-token-manager.ts';
+import type { GetOptions, TokenManager } from '../create-token-manager.ts';
 import { TokenctlError } from '../errors.ts';
 import type { Token } from '../token.ts';
 import { parseDuration } from './duration.ts';
@@ -12,8 +12,10 @@ import { reportError, reportWarnings } from './report.ts';
 /** Prints an access token that is valid now. */
 export const get = async (name: string, options: GetArguments): Promise<void> => {
   requireOneForm(options);
-  useLightFetchTypes();
-  const { manager } = openLogin(name);
+  if (!options.login) {
+    useLightFetchTypes();
+  }
+  const { manager } = options.login ? await openOrSignIn(name) : openLogin(name);
   const request: GetOptions = {
     asked: asked(),
     force: options.force,
@@ -44,6 +46,14 @@ export const get = async (name: string, options: GetArguments): Promise<void> =>
       options.json ?? false,
     );
   }
+};
+
+/** Only who asks for it, and can see it, is ever sent to a browser. */
+const openOrSignIn = async (
+  name: string,
+): Promise<{ manager: Pick<TokenManager, 'getValidToken'> }> => {
+  const { openInteractively } = await import('./sign-in-if-needed.ts');
+  return { manager: openInteractively(name) };
 };
 
 const requireOneForm = ({ json, header, idToken, force, refresh }: GetArguments): void => {

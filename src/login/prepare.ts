@@ -76,7 +76,10 @@ const namesNothing = ({ provider, issuer, tokenEndpoint, clientId }: LoginReques
   [provider, issuer, tokenEndpoint, clientId].every((each) => each === undefined);
 
 /** The same as the last time, save for what is said now. */
-const again = (asked: LoginRequest, { client, provider, signIn, hosts }: Before): LoginRequest => ({
+const again = (
+  asked: LoginRequest,
+  { client, provider, signIn, hosts, scope }: Before,
+): LoginRequest => ({
   ...asked,
   provider: provider !== null && Object.hasOwn(providers, provider) ? provider : undefined,
   issuer: client.issuer ?? undefined,
@@ -86,7 +89,7 @@ const again = (asked: LoginRequest, { client, provider, signIn, hosts }: Before)
   tokenEndpoint: client.tokenEndpoint ?? undefined,
   revocationEndpoint: asked.revocationEndpoint ?? client.revocationEndpoint ?? undefined,
   clientId: client.clientId ?? undefined,
-  scope: asked.scope ?? signIn?.scope ?? undefined,
+  scope: asked.scope ?? (signIn === undefined ? scope : signIn.scope) ?? undefined,
   parameters: asked.parameters.length > 0 ? asked.parameters : (signIn?.parameters ?? []),
   // A way that was chosen for where one was may not fit where one is now.
   flow: asked.flow ?? (signIn?.flow === 'machine' ? 'machine' : undefined),

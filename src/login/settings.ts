@@ -73,4 +73,4 @@ export interface ServerFacts {
 }
 
 /** What is stored of a login that was signed in to before. */
-export type Before = Pick<Credential, 'client' | 'provider' | 'signIn' | 'hosts' | 'idToken'>;
+export type Before = Pick<Credential, 'client' | 'provider' | 'signIn' | 'hosts' | 'scope'>;

@@ -34,22 +34,24 @@ const LEASE_TIMEOUT_MS = 30_000;
  * Signs in to a login: one at a time under a name, and whoever waited for another one takes what that
  * one brought. While a person takes minutes in a browser, what is still held goes on being renewed.
  *
- * @param enough whether what another process brought meanwhile will do
+ * @param seen the record that the caller has found wanting: any other one will do. Absent: the one that
+ *   is there now.
  * @throws {TokenctlError} `usage`, `refused`, `unavailable`, `login_required`
  */
 export const signIn = async (
   store: Store,
   request: LoginRequest,
   person: Person,
-  trace?: Trace | undefined,
+  { trace, seen }: { trace?: Trace | undefined; seen?: string | null | undefined } = {},
 ): Promise<SignedIn> => {
   const before = await recordOf(store);
+  const known = seen === undefined ? (before?.recordId ?? null) : seen;
   requirePlace(store.login, request, before);
   const end = monotonicMs() + request.timeoutMs;
   const lock = await rendezvous(store, person, end);
   try {
     const now = await recordOf(store);
-    if (lock.waited && now !== null && now.recordId !== before?.recordId) {
+    if (now !== null && now.recordId !== known) {
       return { record: now, account: null, warnings: [], byAnother: true };
     }
     const { env } = person;
@@ -85,12 +87,12 @@ const rendezvous = async (
   store: Store,
   person: Person,
   end: number,
-): Promise<{ waited: boolean; release: () => Promise<void> }> => {
+): Promise<{ release: () => Promise<void> }> => {
   const judge = createJudge();
   for (let waited = false; ; waited = true) {
     const turn = await store.tryLoginLock?.(judge);
     if (turn === undefined || turn.kind === 'held') {
-      return { waited, release: async () => turn?.release() };
+      return { release: async () => turn?.release() };
     }
     const { who, hint } = describeHolder(turn.holder, 'signing in');
     if (monotonicMs() >= end) {

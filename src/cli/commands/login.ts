@@ -90,7 +90,7 @@ const run = async (name: string, options: LoginArguments, command: Command): Pro
   const request = await loginRequest(said ? options : { ...options, browser: undefined as never });
   const { store, trace } = openLogin(name);
   const { signIn } = await import('../../login/sign-in.ts');
-  const signedIn = await signIn(store, request, person(), trace);
+  const signedIn = await signIn(store, request, person(), { trace });
   await print(options.json ? asJson(name, signedIn) : asText(name, signedIn), name);
   reportWarnings(name, signedIn.warnings);
 };
