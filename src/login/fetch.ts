@@ -6,6 +6,13 @@ import type { Trace } from '../trace.ts';
 const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 15_000;
 
+/** Nothing that the network could mend. */
+const OWN_FAULTS: ReadonlySet<string> = new Set([
+  'invalid_proxy',
+  'invalid_ca_file',
+  'invalid_certificate',
+]);
+
 export type Fetch = (
   url: string,
   options: {
@@ -40,6 +47,11 @@ export const createFetch =
     });
     if (result.kind !== 'answered') {
       const { code, message } = result;
+      if (OWN_FAULTS.has(code)) {
+        throw new TokenctlError('refused', `${code}: ${message}`, {
+          hint: 'correct HTTPS_PROXY, SSL_CERT_FILE or the certificate that was given',
+        });
+      }
       throw new TokenctlError('unavailable', `${url.host} cannot be reached: ${code}: ${message}`, {
         hint: 'check the network, HTTPS_PROXY and SSL_CERT_FILE, and try again',
       });

@@ -17,8 +17,10 @@ export const trustFile = (
   let shown: tls.SecureContextOptions;
   try {
     shown = own === undefined ? {} : { cert: own.certificate, key: own.key.reveal() };
+    // Throws here on a certificate that is none, so that it is not taken for a fault of the file.
+    const secureContext = tls.createSecureContext(shown);
     if (!file) {
-      return { secureContext: tls.createSecureContext(shown) };
+      return { secureContext };
     }
   } catch {
     return {

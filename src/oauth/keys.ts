@@ -25,7 +25,8 @@ export const readPrivateKey = (
         : createPrivateKey({ key: given as JsonWebKey, format: 'jwk' });
     const { alg, kid } = Object(given) as { alg?: unknown; kid?: unknown };
     const jwk = key.export({ format: 'jwk' });
-    const signsWith = typeof alg === 'string' && alg in ALGORITHMS ? alg : defaultAlgorithm(jwk);
+    const signsWith =
+      typeof alg === 'string' && Object.hasOwn(ALGORITHMS, alg) ? alg : defaultAlgorithm(jwk);
     if (signsWith === null) {
       return { problem: 'a key of a kind that signs no JWT (RSA, EC or Ed25519 is needed)' };
     }

@@ -40,9 +40,13 @@ export const TOKENS = {
 };
 
 /** An authorization server that says what a test wants it to say, and shows no pages. */
-export const startFakeServer = async (tls: ServerOptions | null = null): Promise<FakeServer> => {
+export const startFakeServer = async (
+  tls: ServerOptions | null = null,
+  look: (request: IncomingMessage) => void = () => {},
+): Promise<FakeServer> => {
   const requests: FakeServer['requests'] = [];
   const listener = async (request: IncomingMessage, response: ServerResponse) => {
+    look(request);
     let body = '';
     for await (const chunk of request) {
       body += chunk;
