@@ -25,6 +25,8 @@ export interface TokenManagerOptions {
   readonly refresh?: RefreshWith | undefined;
   /** How long `refresh` may take before it counts as failed, milliseconds; 30 s if absent. */
   readonly refreshTimeoutMs?: number | undefined;
+  /** Asked for with each renewal, if by OAuth: a narrower scope, another resource (RFC 8707). */
+  readonly parameters?: { readonly scope?: string; readonly resource?: string } | undefined;
   /** Fraction of the stated lifetime after which to renew, 0 to 1; 0.75 if absent. */
   readonly refreshAt?: number | undefined;
   /** Called after new tokens have become durable. What it throws becomes a warning. */
@@ -88,7 +90,7 @@ export const createTokenManager = (options: TokenManagerOptions): TokenManager =
   const trace = harmless(options.trace);
   const refresh =
     options.refresh === undefined
-      ? oauthRefresh(trace)
+      ? oauthRefresh(trace, options.parameters)
       : ownRefresh(options.refresh, options.refreshTimeoutMs ?? DEFAULT_TIMEOUT_MS);
   const story = {
     store,
@@ -213,12 +215,15 @@ const harmless = (trace: Trace | undefined): Trace | undefined =>
       };
 
 /** Renewal by OAuth, loaded when the first refresh is due: a fresh token needs none of it. */
-const oauthRefresh = (trace: Trace | undefined): RefreshFunction =>
+const oauthRefresh = (
+  trace: Trace | undefined,
+  parameters: TokenManagerOptions['parameters'],
+): RefreshFunction =>
   Object.assign(
     async (record: Credential, limits: RefreshLimits) => {
       const { renewTokens } = await import('./oauth/refresh.ts');
       const held = [record.accessToken, record.idToken].filter((token) => token !== null);
-      return renewTokens(record, { ...limits, held, trace });
+      return renewTokens(record, { ...limits, ...parameters, held, trace });
     },
     { own: false },
   );

@@ -12,6 +12,8 @@ export const GET_OPTIONS = {
     '<->',
     'a token that was rejected (401), on stdin: renew if it is still ours',
   ],
+  '--scope': ['scope', '<SCOPE>', 'another access token, for less than all that was granted'],
+  '--resource': ['resource', '<URI>', 'another access token, for this resource (RFC 8707)'],
   '--timeout': ['timeout', '<DURATION>', 'how long to wait for others'],
 } as const satisfies Record<string, readonly [member: keyof GetArguments, value: string, string]>;
 
@@ -24,6 +26,8 @@ export interface GetArguments {
   login?: true;
   refresh: boolean;
   rejected?: string;
+  scope?: string;
+  resource?: string;
   timeout: string;
 }
 

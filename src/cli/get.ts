@@ -15,7 +15,7 @@ export const get = async (name: string, options: GetArguments): Promise<void> =>
   if (!options.login) {
     useLightFetchTypes();
   }
-  const { manager } = options.login ? await openOrSignIn(name) : openLogin(name);
+  const { manager } = options.login ? await openOrSignIn(name) : await open(name, options);
   const request: GetOptions = {
     asked: asked(),
     force: options.force,
@@ -48,6 +48,17 @@ export const get = async (name: string, options: GetArguments): Promise<void> =>
   }
 };
 
+const open = async (
+  name: string,
+  { scope, resource }: GetArguments,
+): Promise<ReturnType<typeof openLogin>> =>
+  scope === undefined && resource === undefined
+    ? openLogin(name)
+    : (await import('./extra-login.ts')).openExtraLogin(name, {
+        ...(scope === undefined ? {} : { scope }),
+        ...(resource === undefined ? {} : { resource }),
+      });
+
 /** Only who asks for it, and can see it, is ever sent to a browser. */
 const openOrSignIn = async (
   name: string,
@@ -56,7 +67,11 @@ const openOrSignIn = async (
   return { manager: openInteractively(name) };
 };
 
-const requireOneForm = ({ json, header, idToken, force, refresh }: GetArguments): void => {
+const requireOneForm = (options: GetArguments): void => {
+  const { json, header, idToken, force, refresh } = options;
+  if (options.login && (options.scope !== undefined || options.resource !== undefined)) {
+    throw new TokenctlError('usage', '--login and --scope or --resource exclude each other');
+  }
   if ([json, header, idToken].filter(Boolean).length > 1) {
     throw new TokenctlError('usage', '--json, --header and --id-token exclude each other');
   }

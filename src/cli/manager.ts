@@ -1,4 +1,8 @@
-import { createTokenManager, type TokenManager } from '../create-token-manager.ts';
+import {
+  createTokenManager,
+  type TokenManager,
+  type TokenManagerOptions,
+} from '../create-token-manager.ts';
 import { processStart } from '../platform/clock.ts';
 import { loginStore } from '../store/file.ts';
 import type { Store } from '../store/store.ts';
@@ -20,11 +24,21 @@ export const observeLogins = (by: Observe): void => {
 export const openLogin = (
   name: string,
 ): { store: Store; manager: TokenManager; trace?: Trace | undefined } => {
-  const plain = sayingAuditFaults(loginStore(name));
+  return openStore(loginStore(name));
+};
+
+/** A store of this command's. */
+export const openStore = (
+  opened: Store,
+  parameters?: TokenManagerOptions['parameters'],
+): { store: Store; manager: TokenManager; trace?: Trace | undefined } => {
+  const plain = sayingAuditFaults(opened);
+  const { login: name } = opened;
   const { store, trace } = observe?.(plain) ?? { store: plain, trace: undefined };
   const manager = createTokenManager({
     store,
     trace,
+    parameters,
     onWait: (holder) => {
       if (process.stderr.isTTY) {
         say(`tokenctl: ${name}: waiting for ${holder} …\n`);

@@ -10,6 +10,7 @@ import { findPaths, requireLoginName } from '../paths.ts';
 import { nodeFileSystem } from '../platform/fs.ts';
 import { makeDirectory } from '../platform/make-directory.ts';
 import { currentProcess } from '../platform/process-identity.ts';
+import type { ExtraToken } from './extra-tokens.ts';
 import { fileLease } from './file-lease.ts';
 import { readRecord } from './held-file.ts';
 import { fileLifeboats } from './lifeboat.ts';
@@ -44,6 +45,17 @@ export const loginStore = (name: string, env: NodeJS.ProcessEnv = process.env): 
     seen: fileSeen(paths.seen),
     audit: fileAudit(paths.audit),
   });
+};
+
+/** The same login, for another access token under its refresh token, kept in a file of its own. */
+export const extraTokenStore = async (
+  store: Store,
+  extra: ExtraToken,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Store> => {
+  const { extraTokenName, withExtraToken } = await import('./extra-tokens.ts');
+  const file = `${extraTokenName(requireLoginName(store.login), extra)}.json`;
+  return withExtraToken(store, join(findPaths(env).credentials, file), extra);
 };
 
 interface Opened {
