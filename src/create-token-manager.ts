@@ -26,7 +26,7 @@ export interface TokenManagerOptions {
   /** How long `refresh` may take before it counts as failed, milliseconds; 30 s if absent. */
   readonly refreshTimeoutMs?: number | undefined;
   /** Asked for with each renewal, if by OAuth: a narrower scope, another resource (RFC 8707). */
-  readonly parameters?: { readonly scope?: string; readonly resource?: string } | undefined;
+  readonly parameters?: RenewalParameters | undefined;
   /** Fraction of the stated lifetime after which to renew, 0 to 1; 0.75 if absent. */
   readonly refreshAt?: number | undefined;
   /** Called after new tokens have become durable. What it throws becomes a warning. */
@@ -36,6 +36,13 @@ export interface TokenManagerOptions {
   /** Told what is decided and what is sent, step by step, without secrets. What it throws is ignored. */
   readonly trace?: Trace | undefined;
   readonly clock?: Clock | undefined;
+}
+
+export interface RenewalParameters {
+  readonly scope?: string | undefined;
+  readonly resource?: string | undefined;
+  /** Other secrets of the login, which an answer must not bring into a message. */
+  readonly held?: readonly Secret[] | undefined;
 }
 
 export interface GetOptions {
@@ -217,12 +224,13 @@ const harmless = (trace: Trace | undefined): Trace | undefined =>
 /** Renewal by OAuth, loaded when the first refresh is due: a fresh token needs none of it. */
 const oauthRefresh = (
   trace: Trace | undefined,
-  parameters: TokenManagerOptions['parameters'],
+  { held: more = [], ...parameters }: RenewalParameters = {},
 ): RefreshFunction =>
   Object.assign(
     async (record: Credential, limits: RefreshLimits) => {
       const { renewTokens } = await import('./oauth/refresh.ts');
-      const held = [record.accessToken, record.idToken].filter((token) => token !== null);
+      const own = [record.accessToken, record.idToken].filter((token) => token !== null);
+      const held = [...own, ...more];
       return renewTokens(record, { ...limits, ...parameters, held, trace });
     },
     { own: false },

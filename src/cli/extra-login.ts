@@ -17,5 +17,11 @@ export const openExtraLogin = async (
   if (resource !== undefined && (!URL.canParse(resource) || new URL(resource).hash !== '')) {
     throw new TokenctlError('usage', '--resource takes an absolute URI without a fragment');
   }
-  return openStore(await extraTokenStore(loginStore(name), extra), extra);
+  const store = loginStore(name);
+  // A damaged record is for the manager to mend, or to complain of.
+  const own = (await store.read().catch(() => null))?.record.accessToken ?? null;
+  return openStore(await extraTokenStore(store, extra), {
+    ...extra,
+    held: own === null ? [] : [own],
+  });
 };

@@ -1,7 +1,7 @@
 import {
   createTokenManager,
+  type RenewalParameters,
   type TokenManager,
-  type TokenManagerOptions,
 } from '../create-token-manager.ts';
 import { processStart } from '../platform/clock.ts';
 import { loginStore } from '../store/file.ts';
@@ -30,7 +30,7 @@ export const openLogin = (
 /** A store of this command's. */
 export const openStore = (
   opened: Store,
-  parameters?: TokenManagerOptions['parameters'],
+  parameters?: RenewalParameters,
 ): { store: Store; manager: TokenManager; trace?: Trace | undefined } => {
   const plain = sayingAuditFaults(opened);
   const { login: name } = opened;
