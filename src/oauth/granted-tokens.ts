@@ -106,7 +106,7 @@ const readTokenType = (
   const name = typeof value === 'string' ? redact(value, 40) : 'unknown';
   problems.push(
     /^dpop$/i.test(name)
-      ? 'the access token is sender-constrained, and this login has no DPoP key'
+      ? 'the access token is sender-constrained and needs a DPoP key, which this login has not'
       : `the access token has the token type "${name}", which is not supported`,
   );
   return { name, usable: false };

@@ -24,7 +24,7 @@ test('a record of version 1 is read as it is, and becomes one of this version un
 test('a record of a newer version is refused, and left as it is', async () => {
   const login = await createSharedLogin();
   await login.importGrant('work', 0);
-  const newer = readFileSync(login.recordPath('work'), 'utf8').replace('"reader":2', '"reader":3');
+  const newer = readFileSync(login.recordPath('work'), 'utf8').replace('"reader":2', '"reader":4');
   writeFileSync(login.recordPath('work'), newer);
   for (const args of [
     ['get', 'work'],
