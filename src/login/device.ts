@@ -6,10 +6,10 @@ import { parseEndpoint } from '../oauth/endpoint.ts';
 import { monotonicMs } from '../platform/clock.ts';
 import type { RefreshOutcome } from '../refresh-outcome.ts';
 import { Secret } from '../secret.ts';
-import { refusedBy } from './authorization-code.ts';
 import { through } from './discover.ts';
 import type { Fetch } from './fetch.ts';
 import type { Person } from './person.ts';
+import { refusedBy } from './refused-by.ts';
 import type { LoginSettings } from './settings.ts';
 
 /** What a person is to do, and what this device asks with meanwhile (RFC 8628 section 3.2). */

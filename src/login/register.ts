@@ -2,9 +2,9 @@ import * as oauth from 'oauth4webapi';
 import { AUTH_METHODS } from '../credential.ts';
 import { TokenctlError } from '../errors.ts';
 import { Secret } from '../secret.ts';
-import { refusedBy } from './authorization-code.ts';
 import { through } from './discover.ts';
 import type { Fetch } from './fetch.ts';
+import { refusedBy } from './refused-by.ts';
 import type { LoginSettings } from './settings.ts';
 
 /** Becomes a client of a server that takes anybody (RFC 7591), for this login alone. */

@@ -178,6 +178,23 @@ describe('the authorization code flow', () => {
     expect((await second.result).code).toBe(0);
   });
 
+  test('serves 50 processes, and at expiry 50 more with one refresh', async () => {
+    const { provider, home, client, isLive } = await stage({ accessTokenLifetime: 16 });
+    const login = startLogin(home, client());
+    await playPerson('alice', await login.url);
+    await login.result;
+    const signedIn = Date.now();
+    for (const refreshes of [0, 1]) {
+      await sleep(refreshes * Math.max(0, signedIn + 17_000 - Date.now()));
+      const all = await home.runMany(50, ['get', 'work']);
+      expect(all.map(({ code, stderr }) => [code, stderr])).toEqual(Array(50).fill([0, '']));
+      expect(new Set(all.map(({ stdout }) => stdout)).size).toBe(1);
+      expect(provider.count('refresh_token')).toBe(refreshes);
+      expect(await isLive(all[0]?.stdout ?? '')).toBe(true);
+    }
+    expect(provider.requests).toHaveLength(2);
+  });
+
   test('ends when nobody comes, and names the next step', async () => {
     const { home, client, strays } = await stage();
     const { code, stderr } = await home.run(client(['--timeout', '1s']));
