@@ -103,6 +103,10 @@ describe('a fresh get', () => {
     expect(loaded.filter((path) => path.startsWith('oauth/'))).toEqual([]);
   });
 
+  it('loads nothing that signs in', () => {
+    expect(loaded.filter((path) => path.startsWith('login/'))).toEqual([]);
+  });
+
   it('loads nothing of debug mode', () => {
     expect(loaded).toContain('cli/debug-mode.ts');
     expect(loaded).not.toContain('cli/debug.ts');

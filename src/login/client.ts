@@ -14,6 +14,7 @@ export const clientOf = (
   preset: Provider | null,
   remembered: Before | null,
   sameAgain: boolean,
+  flow: LoginSettings['flow'],
 ): Client => {
   const said = request.client;
   const sameClient = remembered !== null && sameAgain ? remembered.client : null;
@@ -26,7 +27,8 @@ export const clientOf = (
       ? sameClient?.authMethod
       : undefined) ??
     methodFor({ clientSecret, clientKey, tls }, server, preset);
-  requireWhatItNeeds(login, authMethod, { clientSecret, clientKey, tls }, preset);
+  requireWhatItNeeds(login, authMethod, { clientSecret, clientKey, tls });
+  requireSecret(login, authMethod, preset, flow);
   return {
     ...server.client,
     clientId:
@@ -67,11 +69,10 @@ const requireWhatItNeeds = (
   login: string,
   method: AuthMethod,
   { clientSecret, clientKey, tls }: Held,
-  preset: Provider | null,
 ): void => {
   const missing =
     method.startsWith('client_secret') && clientSecret === null
-      ? ['a client secret', '--client-secret-stdin or --client-secret-file FILE']
+      ? ['a client secret', SECRET]
       : method === 'private_key_jwt' && clientKey === null
         ? ['a private key', '--client-key FILE']
         : method.endsWith('tls_client_auth') && tls === null
@@ -83,13 +84,24 @@ const requireWhatItNeeds = (
       hint: `add ${missing[1]}`,
     });
   }
-  if (preset?.clientSecret === 'required' && method === 'none') {
+};
+
+const requireSecret = (
+  login: string,
+  method: AuthMethod,
+  preset: Provider | null,
+  flow: LoginSettings['flow'],
+): void => {
+  const rule = preset?.clientSecret;
+  if (method === 'none' && (rule === 'required' || (rule === 'device' && flow !== 'device'))) {
     throw new TokenctlError('usage', 'clients of this provider have a secret', {
       login,
-      hint: 'add --client-secret-stdin or --client-secret-file FILE',
+      hint: `add ${SECRET}${rule === 'device' ? '; or sign in with --device, which needs none' : ''}`,
     });
   }
 };
+
+const SECRET = '--client-secret-stdin, --client-secret-file FILE or --client-secret-prompt';
 
 /** What renewing needs besides the client; a key of its own for DPoP. */
 export const withGrant = (

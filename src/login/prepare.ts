@@ -35,13 +35,14 @@ export const prepare = async (
     preset,
     remembered,
     asked !== request,
+    flow,
   );
   const registers =
     client.clientId === null && flow !== 'machine' && server.facts.registrationEndpoint !== null;
   if (client.clientId === null && !registers) {
     throw noClientId(login, preset);
   }
-  const scope = request.scope ?? scopeOf(preset, flow);
+  const scope = separated(request.scope, preset) ?? scopeOf(preset, flow);
   return {
     login,
     provider: name,
@@ -173,6 +174,12 @@ const noClientId = (login: string, preset: Provider | null): TokenctlError =>
     login,
     hint: `add --client-id ID${preset?.registration === undefined ? '' : `; get one at ${preset.registration}`}`,
   });
+
+/** As this provider wants them: most take spaces, which is how people write them. */
+const separated = (scope: string | undefined, preset: Provider | null): string | undefined =>
+  preset?.scopeSeparator === undefined
+    ? scope
+    : scope?.split(/[ ,]+/).filter(Boolean).join(preset.scopeSeparator);
 
 const scopeOf = (preset: Provider | null, flow: LoginSettings['flow']): string | null =>
   flow === 'machine' || preset?.scopes === undefined

@@ -37,12 +37,10 @@ export const serverOf = async (
   const complete =
     token !== null &&
     (request.flow === 'machine' || (request.flow === 'device' ? device : authorization) !== null);
-  // A preset is complete in itself, and so is what is given in full.
   const found =
-    issuer === null ||
-    (complete && !request.par && (request.clientId !== undefined || preset !== null))
+    issuer === null || (preset !== null && complete && !request.par)
       ? null
-      : await discover(issuer, fetch);
+      : await discoverIf(issuer, fetch, complete);
   requireS256(login, found);
   const revocation = said(
     '--revocation-endpoint',
@@ -65,6 +63,22 @@ export const serverOf = async (
     },
     authMethods: found?.token_endpoint_auth_methods_supported ?? null,
   };
+};
+
+/** With all endpoints at hand, a server that says nothing of itself will do. */
+const discoverIf = async (
+  issuer: string,
+  fetch: Fetch,
+  complete: boolean,
+): Promise<oauth.AuthorizationServer | null> => {
+  try {
+    return await discover(issuer, fetch);
+  } catch (error) {
+    if (complete && error instanceof TokenctlError && error.code === 'refused') {
+      return null;
+    }
+    throw error;
+  }
 };
 
 const checked = (login: string, option: string, address: string): string => {

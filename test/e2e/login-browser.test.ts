@@ -1,7 +1,13 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { artefact, hasChromium, openChromium, signInOnPages } from '../support/chromium.ts';
+import {
+  artefact,
+  fillSignIn,
+  hasChromium,
+  openChromium,
+  signInOnPages,
+} from '../support/chromium.ts';
 import { need } from '../support/need.ts';
 import { OIDC_CLIENTS, startOidcProvider } from '../support/oidc-provider.ts';
 import { startLogin } from '../support/sign-in.ts';
@@ -18,6 +24,29 @@ const start = async (...more: string[]) => {
     ...['--param', 'prompt=consent', '--no-browser'],
   ]);
   return { provider, home, login };
+};
+
+const startDevice = async () => {
+  const provider = await startOidcProvider({
+    accessTokenLifetime: 60,
+    clients: [
+      {
+        client_id: 'device',
+        token_endpoint_auth_method: 'none',
+        grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+        redirect_uris: [],
+        response_types: [],
+      },
+    ],
+    features: { deviceFlow: { enabled: true } },
+  });
+  onTestFinished(() => provider.stop());
+  const home = createHome();
+  const args = ['--issuer', provider.issuer, '--client-id', 'device', '--device'];
+  const login = startLogin(home, [
+    ...['login', 'work', ...args, '--scope', 'openid offline_access', '--param', 'prompt=consent'],
+  ]);
+  return { home, login };
 };
 
 describe('a real browser', () => {
@@ -51,6 +80,24 @@ describe('a real browser', () => {
       expect((await home.run(['get', 'work', '--force'])).code).toBe(0);
     },
   );
+
+  test('confirms a device code', async (context) => {
+    need(context, hasChromium, 'chromium');
+    const { login, home } = await startDevice();
+    await login.says(/user_code=\S+ /);
+    const [, address = ''] = /open (\S+user_code=\S+)/.exec(login.said()) ?? [];
+    const [, code = ''] = /enter the code {2}(\S+)/.exec(login.said()) ?? [];
+    const page = await (await openChromium()).newPage();
+    await page.goto(address);
+    // What is to be compared with the terminal is there.
+    await page.getByText(code).waitFor();
+    await page.getByRole('button', { name: /continue/i }).click();
+    await fillSignIn(page, 'alice');
+    await page.getByText(/sign-in success/i).waitFor();
+    const { code: exit, stdout } = await login.result;
+    expect([exit, stdout]).toEqual([0, expect.stringContaining('as alice')]);
+    expect((await home.run(['get', 'work', '--force'])).code).toBe(0);
+  });
 
   test('shows a refusal, with whatever the server says as text', async (context) => {
     need(context, hasChromium, 'chromium');

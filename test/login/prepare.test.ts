@@ -75,6 +75,13 @@ describe('a preset', () => {
     });
   });
 
+  test('says how scopes are separated', async () => {
+    preset({ scopeSeparator: ',' });
+    const settings = await settle('acme', { clientId: 'x', scope: 'a b  c' });
+    expect(settings.scope).toBe('a,b,c');
+    expect((await settle('acme', { clientId: 'x' })).scope).toBe('read,offline');
+  });
+
   test('gives way to what is said', async () => {
     preset();
     const settings = await settle('work', {

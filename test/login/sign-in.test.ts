@@ -243,6 +243,22 @@ describe('what a server says of itself', () => {
     });
   });
 
+  test('is asked again at the next login, and does without where it does not answer', async () => {
+    const server = await startFakeServer();
+    const store = memoryStore(null, 'work');
+    const first = begin({ issuer: server.issuer, clientId: 'x' }, createPerson(), store);
+    await visit(back(await first.person.url, { code: 'c' }));
+    await first.result;
+    server.metadata = { ...server.metadata, require_pushed_authorization_requests: true };
+    await expect(begin({}, createPerson(), store).result).rejects.toMatchObject({
+      message: expect.stringContaining('pushed requests'),
+    });
+    server.wellKnown = 'elsewhere';
+    const again = begin({}, createPerson(), store);
+    await visit(back(await again.person.url, { code: 'c' }));
+    expect((await again.result).record.client.clientId).toBe('x');
+  });
+
   test('is not asked where everything is given', async () => {
     const server = await startFakeServer();
     const { result, person } = begin({

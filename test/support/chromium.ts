@@ -35,9 +35,13 @@ export const signInOnPages = async (
 ): Promise<Page> => {
   const page = await (await browser.newContext(look)).newPage();
   await page.goto(url.href);
+  await fillSignIn(page, user);
+  return page;
+};
+
+export const fillSignIn = async (page: Page, user: string): Promise<void> => {
   await page.getByPlaceholder('Enter any login').fill(user);
   await page.getByPlaceholder('and password').fill('any');
   await page.getByRole('button', { name: /sign-in/i }).click();
   await page.getByRole('button', { name: /continue/i }).click();
-  return page;
 };
