@@ -46,6 +46,10 @@ const apart = await build({
   outExtension: { '.js': '.cjs' },
   // `open` looks beside itself for a script that is in its package only, and then does without.
   define: { ...options.define, 'import.meta.url': 'undefined' },
+  // What imports it takes all of `module.exports` for the default export, as Node.js does.
+  footer: {
+    js: 'if (module.exports.__esModule && module.exports.default) module.exports = Object.assign(module.exports.default, module.exports);',
+  },
 });
 
 /** What stands for `import.meta.url` in CommonJS. */

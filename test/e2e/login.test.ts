@@ -1,10 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { need } from '../support/need.ts';
 import type { ProviderSetup } from '../support/oidc-instance.ts';
 import { OIDC_CLIENTS, startOidcProvider } from '../support/oidc-provider.ts';
 import { confirmDevice, playPerson, startLogin, visit } from '../support/sign-in.ts';
@@ -258,6 +259,34 @@ describe('the authorization code flow', () => {
     await vi.waitFor(() => expect(readFileSync(seen, 'utf8')).toBe(url.href));
     login.kill('SIGTERM');
     await login.result;
+  });
+
+  test('starts the browser of the system where there is a display', async (context) => {
+    need(context, process.platform === 'linux', 'a system with xdg-open');
+    const { home, args } = await stage();
+    const bin = join(home.home, '..', 'bin');
+    const seen = join(bin, 'seen');
+    mkdirSync(bin);
+    writeFileSync(join(bin, 'xdg-open'), `#!/bin/sh\nprintf %s "$1" > ${seen}\n`, { mode: 0o755 });
+    const login = startLogin(home, args('--client-id', OIDC_CLIENTS.none.clientId), {
+      DISPLAY: ':0',
+      PATH: `${bin}:${process.env.PATH}`,
+    });
+    const url = await login.url;
+    await vi.waitFor(() => expect(readFileSync(seen, 'utf8')).toBe(url.href));
+    login.kill('SIGTERM');
+    await login.result;
+  });
+
+  test('says so where no browser can be started, and waits all the same', async () => {
+    const { home, args } = await stage();
+    const login = startLogin(
+      home,
+      args('--client-id', OIDC_CLIENTS.none.clientId, '--browser', '/nonexistent/browser'),
+    );
+    await login.says(/could not be started: ENOENT/);
+    await playPerson('alice', await login.url);
+    expect((await login.result).code).toBe(0);
   });
 
   test('pushes the request first where it is told to, or where the server wants that', async () => {
