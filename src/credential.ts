@@ -231,6 +231,10 @@ export const mergeTokens = (
   lifeboat: null,
 });
 
+/** It is renewed without a person: by a refresh token, or by a grant that needs none. */
+export const isRenewed = ({ refreshToken, client }: Credential): boolean =>
+  refreshToken !== null || (client.extras?.grant ?? 'refresh_token') !== 'refresh_token';
+
 /** Hash of the refresh token: names the parent of a next record without holding it. */
 export const tokenHash = (refreshToken: Secret | null): string =>
   refreshToken === null ? 'none' : refreshToken.fingerprint();

@@ -1,4 +1,4 @@
-import type { Credential } from './credential.ts';
+import { type Credential, isRenewed } from './credential.ts';
 import { type Decision, decide, type Refresh, tooShort } from './decide.ts';
 import { TokenctlError } from './errors.ts';
 import { createJudge } from './lock/judge.ts';
@@ -200,11 +200,9 @@ const whyNotOurs = async (
   }
 };
 
-/** By OAuth: what a refresh needs is stored. Some grants need no refresh token. */
-const isRenewable = ({ refreshToken, client }: Credential): boolean =>
-  (refreshToken !== null || (client.extras?.grant ?? 'refresh_token') !== 'refresh_token') &&
-  client.tokenEndpoint !== null &&
-  client.clientId !== null;
+/** By OAuth: what a refresh needs is stored. */
+const isRenewable = (record: Credential): boolean =>
+  isRenewed(record) && record.client.tokenEndpoint !== null && record.client.clientId !== null;
 
 /** First pause between two looks at the record, and the longest: a result is noticed within a tenth of a second. */
 const FIRST_PAUSE_MS = 20;

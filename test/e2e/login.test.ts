@@ -412,6 +412,8 @@ describe('without anybody', () => {
     );
     expect(login).toMatchObject({ code: 0, stdout: expect.stringContaining('renewed when due') });
     const first = (await home.run(['get', 'ci'])).stdout;
+    const status = await home.run(['status', 'ci', '--json']);
+    expect(JSON.parse(status.stdout)).toMatchObject({ refreshable: true });
     await sleep(4_500);
     const all = await home.runMany(20, ['get', 'ci']);
     expect(all.map(({ code }) => code)).toEqual(Array(20).fill(0));

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { expiresAtMs } from '../../credential.ts';
+import { expiresAtMs, isRenewed } from '../../credential.ts';
 import type { SignedIn } from '../../login/sign-in.ts';
 import { formatDuration } from '../duration.ts';
 import { print } from '../io.ts';
@@ -123,6 +123,3 @@ const asText = (login: string, { record, account, byAnother }: SignedIn): string
     `Access token: ${lives}, ${isRenewed(record) ? 'renewed' : 'NOT renewed'} when due. Use it: tokenctl get ${login}\n`,
   ].join('\n');
 };
-
-const isRenewed = ({ refreshToken, client }: SignedIn['record']): boolean =>
-  refreshToken !== null || (client.extras?.grant ?? 'refresh_token') !== 'refresh_token';

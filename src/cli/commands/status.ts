@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type Credential, expiresAtMs, freshness } from '../../credential.ts';
+import { type Credential, expiresAtMs, freshness, isRenewed } from '../../credential.ts';
 import { printable, TokenctlError } from '../../errors.ts';
 import { noSuchLogin } from '../../messages.ts';
 import { findPaths } from '../../paths.ts';
@@ -88,7 +88,7 @@ const lineOf = (login: string, record: Credential): Line => {
     expires_at: expiresAt === null ? null : new Date(expiresAt).toISOString(),
     state: stateOf(record),
     needs: needsOf(login, record),
-    refreshable: record.refreshToken !== null,
+    refreshable: isRenewed(record),
     scope: record.scope,
   };
 };
