@@ -3,6 +3,9 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
+const SOURCE = join(import.meta.dirname, 'src');
+const BLOCKING_FS = join(SOURCE, 'platform/blocking-fs.ts');
+
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
 
 const options = {
@@ -35,7 +38,10 @@ const library = await build({
 });
 
 // Loaded by what is not a plain get only, or where a proxy is set: files of their own, out of its way.
-const APART = ['commander', 'https-proxy-agent', 'smol-toml'];
+const APART = [
+  ...['commander', 'https-proxy-agent', 'smol-toml', 'jose/jwt/sign', 'jose/key/import'],
+  ...['jose/jwe/compact/encrypt', 'jose/jwe/compact/decrypt', 'jose/decode/protected_header'],
+];
 const apart = await build({
   ...options,
   entryPoints: APART.map((name) => ({ in: name, out: `apart/${name}` })),
@@ -46,6 +52,10 @@ const apart = await build({
 const aside = {
   name: 'aside',
   setup: ({ onResolve }) => {
+    // Our own calls at once, without libuv's threads; what others bring along keeps its own.
+    onResolve({ filter: /^node:fs\/promises$/ }, ({ importer }) =>
+      importer.startsWith(SOURCE) ? { path: BLOCKING_FS } : null,
+    );
     onResolve({ filter: new RegExp(`^(${APART.join('|')})$`) }, ({ path }) => ({
       path: `./apart/${path}.cjs`,
       external: true,
@@ -96,7 +106,6 @@ const light = {
 // shorter. What is reached by a dynamic import() is only run when it is needed.
 const commandOptions = {
   ...options,
-  alias: { ...options.alias, 'node:fs/promises': './src/platform/blocking-fs.ts' },
   // Less for V8 to read.
   minifyWhitespace: true,
   minifySyntax: true,

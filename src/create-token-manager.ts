@@ -25,6 +25,8 @@ export interface TokenManagerOptions {
   readonly refresh?: RefreshWith | undefined;
   /** How long `refresh` may take before it counts as failed, milliseconds; 30 s if absent. */
   readonly refreshTimeoutMs?: number | undefined;
+  /** Asked for with each renewal, if by OAuth: a narrower scope, another resource (RFC 8707). */
+  readonly parameters?: RenewalParameters | undefined;
   /** Fraction of the stated lifetime after which to renew, 0 to 1; 0.75 if absent. */
   readonly refreshAt?: number | undefined;
   /** Called after new tokens have become durable. What it throws becomes a warning. */
@@ -34,6 +36,13 @@ export interface TokenManagerOptions {
   /** Told what is decided and what is sent, step by step, without secrets. What it throws is ignored. */
   readonly trace?: Trace | undefined;
   readonly clock?: Clock | undefined;
+}
+
+export interface RenewalParameters {
+  readonly scope?: string | undefined;
+  readonly resource?: string | undefined;
+  /** Other secrets of the login, which an answer must not bring into a message. */
+  readonly held?: readonly Secret[] | undefined;
 }
 
 export interface GetOptions {
@@ -88,7 +97,7 @@ export const createTokenManager = (options: TokenManagerOptions): TokenManager =
   const trace = harmless(options.trace);
   const refresh =
     options.refresh === undefined
-      ? oauthRefresh(trace)
+      ? oauthRefresh(trace, options.parameters)
       : ownRefresh(options.refresh, options.refreshTimeoutMs ?? DEFAULT_TIMEOUT_MS);
   const story = {
     store,
@@ -213,15 +222,16 @@ const harmless = (trace: Trace | undefined): Trace | undefined =>
       };
 
 /** Renewal by OAuth, loaded when the first refresh is due: a fresh token needs none of it. */
-const oauthRefresh = (trace: Trace | undefined): RefreshFunction =>
+const oauthRefresh = (
+  trace: Trace | undefined,
+  { held: more = [], ...parameters }: RenewalParameters = {},
+): RefreshFunction =>
   Object.assign(
     async (record: Credential, limits: RefreshLimits) => {
-      const { refreshTokens } = await import('./oauth/refresh.ts');
-      if (record.refreshToken === null) {
-        throw new Error('a refresh was decided without a refresh token');
-      }
-      const held = [record.accessToken, record.idToken].filter((token) => token !== null);
-      return refreshTokens(record.client, record.refreshToken, { ...limits, held, trace });
+      const { renewTokens } = await import('./oauth/refresh.ts');
+      const own = [record.accessToken, record.idToken].filter((token) => token !== null);
+      const held = [...own, ...more];
+      return renewTokens(record, { ...limits, ...parameters, held, trace });
     },
     { own: false },
   );

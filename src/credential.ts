@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Kept } from './kept.ts';
 import { type Moment, uptimeElapsedMs } from './platform/clock.ts';
+import type { ClientExtras, SignIn } from './record-extras.ts';
 import type { Secret } from './secret.ts';
 
 /**
@@ -47,6 +48,8 @@ export interface Credential {
   readonly lifeboat: string | null;
   /** Where the secrets are that are kept apart; null: in the record's file, like everything else. */
   readonly kept: Kept | null;
+  /** How it was signed in to, so that `tokenctl login NAME` can do the same again; absent in an import. */
+  readonly signIn?: SignIn | undefined;
   /** Members this version does not know, kept as they were. */
   readonly unknown: Readonly<Record<string, unknown>>;
 }
@@ -61,11 +64,19 @@ export interface Client {
   readonly authMethod: AuthMethod;
   /** Deviations of this authorization server that change what we do; see `providers/providers.ts`. */
   readonly quirks: readonly string[];
+  /** What only some clients need. */
+  readonly extras?: ClientExtras | undefined;
 }
 
 /** `token_endpoint_auth_method` values of RFC 7591 section 2. */
 export const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post'] as const;
-export type AuthMethod = (typeof AUTH_METHODS)[number];
+/** Those that need a key: RFC 7523 section 2.2 and RFC 8705 section 2. */
+export const KEY_AUTH_METHODS = [
+  'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
+] as const;
+export type AuthMethod = (typeof AUTH_METHODS)[number] | (typeof KEY_AUTH_METHODS)[number];
 
 export interface State {
   readonly kind: 'active' | 'dead' | 'paused';
@@ -236,10 +247,16 @@ export const atInstance = (
   instanceUrl,
   hosts: [...new Set([...hosts, new URL(instanceUrl).host])],
 });
+/** It is renewed without a person: by a refresh token, or by a grant that needs none. */
+export const isRenewed = ({ refreshToken, client }: Credential): boolean =>
+  refreshToken !== null || (client.extras?.grant ?? 'refresh_token') !== 'refresh_token';
 
 /** Hash of the refresh token: names the parent of a next record without holding it. */
 export const tokenHash = (refreshToken: Secret | null): string =>
   refreshToken === null ? 'none' : refreshToken.fingerprint();
+
+const keysOf = ({ clientKey, assertion, tls, dpopKey }: ClientExtras): (string | null)[] =>
+  [clientKey, assertion?.key, tls?.key, dpopKey].map((key) => key?.fingerprint() ?? null);
 
 /**
  * Identifies what an attempt tried: the refresh token, and as whom and where. A change of
@@ -254,6 +271,7 @@ export const attemptKey = ({ refreshToken, client }: Credential): string =>
         client.clientId,
         client.clientSecret?.fingerprint() ?? null,
         client.authMethod,
+        ...(client.extras === undefined ? [] : [keysOf(client.extras)]),
       ]),
     )
     .digest('hex');

@@ -1,4 +1,5 @@
 import type { Credential } from './credential.ts';
+import type { ClientExtras } from './record-extras.ts';
 import type { Secret } from './secret.ts';
 
 /** Where the secrets that {@link KEPT_APART} lists can be: in the record's own file, or apart from it. */
@@ -41,7 +42,43 @@ const KEPT_APART: readonly {
     of: ({ client }) => client.clientSecret,
     on: (record, clientSecret) => ({ ...record, client: { ...record.client, clientSecret } }),
   },
+  {
+    name: 'client_key',
+    of: ({ client }) => client.extras?.clientKey ?? null,
+    on: (record, clientKey) => withExtras(record, () => ({ clientKey })),
+  },
+  {
+    name: 'assertion_key',
+    of: ({ client }) => client.extras?.assertion?.key ?? null,
+    on: (record, key) =>
+      withExtras(record, ({ assertion }) => ({
+        assertion: key === null || assertion === null ? null : { ...assertion, key },
+      })),
+  },
+  {
+    name: 'tls_key',
+    of: ({ client }) => client.extras?.tls?.key ?? null,
+    on: (record, key) =>
+      withExtras(record, ({ tls }) => ({
+        tls: key === null || tls === null ? null : { ...tls, key },
+      })),
+  },
+  {
+    name: 'dpop_key',
+    of: ({ client }) => client.extras?.dpopKey ?? null,
+    on: (record, dpopKey) => withExtras(record, () => ({ dpopKey })),
+  },
 ];
+
+const withExtras = (
+  record: Credential,
+  change: (extras: ClientExtras) => Partial<ClientExtras>,
+): Credential => {
+  const { extras } = record.client;
+  return extras === undefined
+    ? record
+    : { ...record, client: { ...record.client, extras: { ...extras, ...change(extras) } } };
+};
 
 export const secretsOf = (record: Credential): Secrets =>
   new Map(
@@ -54,6 +91,10 @@ export const secretsOf = (record: Credential): Secrets =>
 /** The record with these secrets, and none of those that are not among them. */
 export const withSecrets = (record: Credential, secrets: Secrets): Credential =>
   KEPT_APART.reduce((changed, { name, on }) => on(changed, secrets.get(name) ?? null), record);
+
+/** What of a secret is written in its member: nothing, if its value is not here. */
+export const secretText = (secret: Secret | null): string | null =>
+  secret === null || secret.isElsewhere ? null : secret.reveal();
 
 /** The values are here. Otherwise only their fingerprints are known. */
 export const isOpen = (record: Credential): boolean =>

@@ -1,6 +1,7 @@
-import { underLease } from './change-record.ts';
+import { removeRecord, underLease } from './change-record.ts';
 import type { Credential } from './credential.ts';
 import { TokenctlError } from './errors.ts';
+import { KEYCHAIN_LIMIT_MS } from './keep-apart.ts';
 import { backAsItWas, marked, save } from './logout-record.ts';
 import { noSuchLogin } from './messages.ts';
 import { planRevocation, type RevocationStep } from './oauth/revocation-plan.ts';
@@ -8,6 +9,7 @@ import { type Revoked, revoke } from './oauth/revoke.ts';
 import { systemClock } from './platform/clock.ts';
 import type { TokenKind } from './providers/revocation.ts';
 import { shortFingerprint } from './secret.ts';
+import { faultError } from './store/kept-fault.ts';
 import type { Store, StoreLease } from './store/store.ts';
 import type { Trace } from './trace.ts';
 
@@ -63,6 +65,7 @@ export const logout = async (store: Store, options: LogoutOptions): Promise<Logg
     await auditLogout(store, record, { local: false, revoked: outcome.revoked, error: null });
     const warnings = [
       ...outcome.warnings,
+      ...lease.warnings(),
       ...(lostSends > 0
         ? [
             'a refresh was cut off before; if it brought tokens, nobody has them, and they cannot be revoked',
@@ -82,9 +85,9 @@ export const forgetLogin = async (store: Store, timeoutMs: number): Promise<Logg
     (stored) => stored?.record ?? null,
     () => null,
   );
-  await underLease(store, timeoutMs, async (lease) => ({ result: await lease.remove() }));
+  const warnings = await removeRecord(store, timeoutMs);
   await auditLogout(store, record, { local: true, revoked: [], error: null });
-  return { revoked: [], already: false, warnings: [] };
+  return { revoked: [], already: false, warnings };
 };
 
 const revokeRecord = async (
@@ -110,7 +113,17 @@ const revokeRecord = async (
       `make it available; or, to forget what is here: tokenctl logout ${login} --local`,
     );
   }
-  const plan = await planRevocation(record, systemClock());
+  const opened = await lease.open(record, KEYCHAIN_LIMIT_MS);
+  if (opened.kind === 'closed') {
+    throw faultError(opened.fault, login);
+  }
+  if (opened.record.generation !== record.generation) {
+    // A holder put a new refresh token there and did not live to say so in the record.
+    await save(lease, opened.record, record);
+    return 'lost';
+  }
+  const { client, refreshToken, accessToken, idToken } = opened.record;
+  const plan = await planRevocation(opened.record, systemClock());
   if (plan.kind === 'impossible') {
     const hint =
       plan.needs === 'fresh-token'
@@ -122,13 +135,11 @@ const revokeRecord = async (
   if (plan.steps.length > 0 && (await save(lease, mark, record)) === 'lost') {
     return 'lost';
   }
-  const held = [record.refreshToken, record.accessToken, record.idToken].filter(
-    (token) => token !== null,
-  );
+  const held = [refreshToken, accessToken, idToken].filter((token) => token !== null);
   const revoked: TokenKind[] = [];
   const warnings: string[] = [];
   for (const step of plan.steps) {
-    const result = await revoke(step, record.client, { ...options, held });
+    const result = await revoke(step, client, { ...options, held });
     if (result.kind === 'dead') {
       revoked.push(step.kind);
     } else if (result.kind === 'unsupported' && isBearable(step, plan.steps)) {

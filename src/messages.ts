@@ -27,7 +27,7 @@ const LEAD: Readonly<Record<ErrorCode, string>> = {
 const hintFor = (code: ErrorCode, login: string): string | undefined => {
   switch (code) {
     case 'login_required':
-      return `tokenctl import ${login}`;
+      return `tokenctl login ${login}`;
     case 'unavailable':
       return 'try later';
     case 'refused':
@@ -43,7 +43,7 @@ export const noSuchLogin = (login: string): TokenctlError => {
   return new TokenctlError(
     'no_such_login',
     `there is no login named ${said}`,
-    said === login ? { login, hint: `tokenctl import ${login}` } : { hint: 'tokenctl status' },
+    said === login ? { login, hint: `tokenctl login ${login}` } : { hint: 'tokenctl status' },
   );
 };
 
@@ -54,27 +54,31 @@ const isHere = ({ machineHash, namespaces }: LeaseOwner): boolean => {
 };
 
 /** Who is being waited for, and how a person can end the wait. */
-export const describeHolder = (holder: LeaseName | null): { who: string; hint: string } => {
+export const describeHolder = (
+  holder: LeaseName | null,
+  doing: 'refreshing' | 'signing in' = 'refreshing',
+): { who: string; hint: string } => {
   const owner = holder === null ? null : parseLeaseName(holder);
   if (owner === null) {
-    return { who: 'another process that is refreshing', hint: 'try again' };
+    return { who: `another process that is ${doing}`, hint: 'try again' };
   }
   const { pid } = owner;
   if (!isHere(owner)) {
     return {
-      who: 'a process on another machine or in another container, which is refreshing',
+      who: `a process on another machine or in another container, which is ${doing}`,
       hint: 'try again, or with a longer --timeout',
     };
   }
   const state = processState(pid);
   if (state === 'T' || state === 't') {
     return {
-      who: `process ${pid}, which is refreshing and has been stopped`,
+      who: `process ${pid}, which is ${doing} and has been stopped`,
       hint: `let it go on (kill -CONT ${pid}) or end it (kill -KILL ${pid})`,
     };
   }
   return {
-    who: `process ${pid}, which is refreshing`,
-    hint: 'try again, or with a longer --timeout',
+    who: `process ${pid}, which is ${doing}`,
+    hint:
+      doing === 'refreshing' ? 'try again, or with a longer --timeout' : `or end it: kill ${pid}`,
   };
 };

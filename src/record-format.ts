@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Attempt, Credential } from './credential.ts';
 import { freshLine, freshUntil } from './fresh-line.ts';
-import { fingerprintsOf, SECRET_NAMES, secretsOf } from './kept.ts';
+import { fingerprintsOf, SECRET_NAMES, secretsOf, secretText } from './kept.ts';
 import type { Moment } from './platform/clock.ts';
-import type { Secret } from './secret.ts';
+import { extrasToJson, signInToJson } from './record-extras.ts';
 
 /**
  * The version this code writes. 1 had neither `origin` nor `lifeboat`; its records are read, and
@@ -12,7 +12,10 @@ import type { Secret } from './secret.ts';
 export const FORMAT = 2;
 /** The lowest version of a reader that may act on it: 1 would spend what `lifeboat` says is spent. */
 const LOWEST_READER = 2;
-/** What it must be where secrets are kept apart: 2 would take the login for one without a refresh token. */
+/**
+ * What it must be where secrets are kept apart, for 2 would take the login for one without a refresh
+ * token, and of a record with {@link ClientExtras}, whose refresh token 2 would send without its key.
+ */
 const APART_READER = 3;
 /** The highest version of a reader that this code is. */
 export const READER = 3;
@@ -29,12 +32,13 @@ export const MAX_RECORD_BYTES = 2 * 1024 * 1024;
  */
 export const serialiseRecord = (record: Credential, parent: string): string => {
   const apart = record.kept?.stowed === true;
+  const needed = apart || record.client.extras !== undefined ? APART_READER : LOWEST_READER;
   const members: [string, unknown][] = [
     ['fresh', freshLine(record, FORMAT)],
     ['access_token', record.accessToken?.reveal() ?? null],
     ['fresh_until', freshUntil(record)],
-    ['format', apart ? APART_READER : FORMAT],
-    ['reader', apart ? APART_READER : LOWEST_READER],
+    ['format', needed === LOWEST_READER ? FORMAT : needed],
+    ['reader', needed],
     ['token_type', record.tokenType],
     ['expires_in', record.lifetime],
     ['issued', momentToJson(record.issued)],
@@ -67,6 +71,8 @@ export const serialiseRecord = (record: Credential, parent: string): string => {
     ['origin', record.origin],
     ['lifeboat', record.lifeboat],
     ...keptToJson(record),
+    ...extrasToJson(record.client.extras),
+    ...signInToJson(record.signIn),
     ...Object.entries(record.unknown),
     ['parent', parent],
   ];
@@ -86,10 +92,6 @@ const momentToJson = (moment: Moment | null): unknown =>
   moment === null
     ? null
     : { epoch_ms: moment.epochMs, uptime_ms: moment.uptimeMs, boot_id: moment.bootId };
-
-/** What of a secret is written in its member: nothing, if its value is not here. */
-export const secretText = (secret: Secret | null): string | null =>
-  secret === null || secret.isElsewhere ? null : secret.reveal();
 
 const keptToJson = (record: Credential): [string, unknown][] => {
   const { kept } = record;

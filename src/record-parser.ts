@@ -4,6 +4,7 @@ import {
   type AuthMethod,
   type Credential,
   DEFAULT_REFRESH_AT,
+  KEY_AUTH_METHODS,
   type Origin,
   type State,
   VERDICTS,
@@ -11,6 +12,7 @@ import {
 import { TokenctlError } from './errors.ts';
 import { BadMember, bad, isObject, Members } from './json-members.ts';
 import { type Kept, PLACES, SECRET_NAMES } from './kept.ts';
+import { readExtras, readSignIn } from './record-extras.ts';
 import { READER, sealed } from './record-format.ts';
 
 export type ParsedRecord = CompleteRecord | UnreadableRecord;
@@ -112,8 +114,12 @@ const readMembers = (text: string): ParsedRecord => {
       revocationEndpoint: read.nullable('revocation_endpoint', (name) => read.url(name)),
       clientId: read.nullable('client_id', (name) => read.string(name)),
       clientSecret: read.secret('client_secret'),
-      authMethod: read.oneOf<AuthMethod>('token_endpoint_auth_method', AUTH_METHODS),
+      authMethod: read.oneOf<AuthMethod>('token_endpoint_auth_method', [
+        ...AUTH_METHODS,
+        ...KEY_AUTH_METHODS,
+      ]),
       quirks: read.strings('quirks'),
+      ...readExtras(read),
     },
     hosts: read.strings('hosts'),
     ...(instanceUrl !== null && { instanceUrl }),
@@ -122,6 +128,7 @@ const readMembers = (text: string): ParsedRecord => {
     origin: readOrigin(read),
     lifeboat: read.nullable('lifeboat', (name) => read.string(name)),
     kept,
+    ...readSignIn(read),
     unknown: {},
   };
 

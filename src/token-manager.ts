@@ -1,4 +1,4 @@
-import type { Credential } from './credential.ts';
+import { type Credential, isRenewed } from './credential.ts';
 import { type Decision, decide, type Refresh, tooShort } from './decide.ts';
 import { TokenctlError } from './errors.ts';
 import { createJudge } from './lock/judge.ts';
@@ -146,7 +146,7 @@ const lifeboatGone = ({ store: { login } }: Story, path: string): TokenctlError 
     `login required: the new token could not be saved in its place, and '${path}', where it was kept, is gone`,
     {
       login,
-      hint: `tokenctl import ${login}; or, where that file still is: tokenctl get ${login}`,
+      hint: `tokenctl login ${login}; or, where that file still is: tokenctl get ${login}`,
     },
   );
 
@@ -209,8 +209,8 @@ const whyNotOurs = async (
 };
 
 /** By OAuth: what a refresh needs is stored. */
-const isRenewable = ({ refreshToken, client }: Credential): boolean =>
-  refreshToken !== null && client.tokenEndpoint !== null && client.clientId !== null;
+const isRenewable = (record: Credential): boolean =>
+  isRenewed(record) && record.client.tokenEndpoint !== null && record.client.clientId !== null;
 
 /** First pause between two looks at the record, and the longest: a result is noticed within a tenth of a second. */
 const FIRST_PAUSE_MS = 20;

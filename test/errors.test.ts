@@ -21,7 +21,7 @@ describe('a token that strayed among the arguments', () => {
   it('is no login, and the message does not repeat it', () => {
     const { message, login, hint } = noSuchLogin(TOKEN);
     expect(`${message} ${login} ${hint}`).not.toContain(TOKEN.slice(0, 8));
-    expect(noSuchLogin('work')).toMatchObject({ login: 'work', hint: 'tokenctl import work' });
+    expect(noSuchLogin('work')).toMatchObject({ login: 'work', hint: 'tokenctl login work' });
   });
 });
 

@@ -33,6 +33,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'kept.ts',
     'fresh-line.ts',
     'record-format.ts',
+    'record-extras.ts',
     'record-parser.ts',
     'json-members.ts',
     ...['config.ts', 'config-file.ts', 'config-table.ts', 'toml-positions.ts'],
@@ -110,6 +111,10 @@ describe('a fresh get', () => {
     expect(loaded.filter((path) => /config|toml|provider/.test(path))).toEqual([]);
   });
 
+  it('loads nothing that signs in', () => {
+    expect(loaded.filter((path) => path.startsWith('login/'))).toEqual([]);
+  });
+
   it('loads nothing of debug mode', () => {
     expect(loaded).toContain('cli/debug-mode.ts');
     expect(loaded).not.toContain('cli/debug.ts');
@@ -156,7 +161,8 @@ describe('what is particular to a provider', () => {
         .filter(
           (line) =>
             !(
-              path.startsWith('cli/') && /^ .*\btokenctl (get|import|providers|logout) /.test(line)
+              path.startsWith('cli/') &&
+              /^ .*\btokenctl (get|import|login|providers|logout) /.test(line)
             ),
         );
       expect(lines.filter((line) => NAMES.test(line))).toEqual([]);

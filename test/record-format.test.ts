@@ -6,6 +6,7 @@ import { decide } from '../src/decide.ts';
 import { TokenctlError } from '../src/errors.ts';
 import { freshUntilMs } from '../src/fresh-line.ts';
 import { later, type Moment } from '../src/platform/clock.ts';
+import type { ClientExtras, SignIn } from '../src/record-extras.ts';
 import { FORMAT, MAX_RECORD_BYTES, READER, sealed, serialiseRecord } from '../src/record-format.ts';
 import {
   type CompleteRecord,
@@ -376,7 +377,7 @@ describe('a text that is no record', () => {
     ['last_attempt', { id: 'x' }],
     ['quirks', 'refresh-revokes-access-token'],
     ['hosts', [7]],
-    ['token_endpoint_auth_method', 'private_key_jwt'],
+    ['token_endpoint_auth_method', 'client_secret_jwt'],
     ['rejected', 'false'],
   ])('is corrupt with %s: %j', (name, value) => {
     expect(parseRecord(JSON.stringify({ ...JSON.parse(TEXT), [name]: value })).kind).toBe(
@@ -419,6 +420,33 @@ describe('a record of another version', () => {
         hint: expect.stringContaining('upgrade tokenctl'),
       });
     }
+  });
+
+  it('is what keys and other grants make of it, and only they', () => {
+    const { reader } = JSON.parse(TEXT);
+    const extras: ClientExtras = {
+      grant: 'client_credentials',
+      parameters: [['resource', 'https://api.example.com/']],
+      clientKey: new Secret('{"kty":"EC"}'),
+      assertion: { key: new Secret('{"kty":"RSA"}'), claims: [['sub', 'alice']] },
+      tls: { certificate: 'PEM', key: new Secret('KEY') },
+      dpopKey: new Secret('{"kty":"EC","d":"x"}'),
+    };
+    const signIn: SignIn = {
+      flow: 'code',
+      authorizationEndpoint: 'https://id.example.com/authorize',
+      deviceAuthorizationEndpoint: null,
+      scope: 'openid',
+      parameters: [['audience', 'x']],
+      redirectUri: null,
+      registration: { uri: 'https://id.example.com/reg/1', accessToken: new Secret('reg') },
+    };
+    const record = { ...FULL, client: { ...FULL.client, extras }, signIn };
+    const text = serialiseRecord(record, PARENT);
+    expect(JSON.parse(text).reader).toBe(reader + 1);
+    expect(parsedRecord(text).record).toEqual(record);
+    // How it was signed in to does not matter to who only renews it.
+    expect(JSON.parse(serialiseRecord({ ...FULL, signIn }, PARENT)).reader).toBe(reader);
   });
 
   it('that a reader of this version understands is read, and what it adds is kept', () => {

@@ -6,11 +6,14 @@ export const GET_OPTIONS = {
   '--min-ttl': ['minTtl', '<DURATION>', 'renew if it is valid for less than this (90s, 10m, 2h)'],
   '--force': ['force', '', 'renew even if it is fresh'],
   '--no-refresh': ['refresh', '', 'never renew'],
+  '--login': ['login', '', 'sign in if a person is needed; on a terminal only'],
   '--rejected': [
     'rejected',
     '<->',
     'a token that was rejected (401), on stdin: renew if it is still ours',
   ],
+  '--scope': ['scope', '<SCOPE>', 'another access token, for less than all that was granted'],
+  '--resource': ['resource', '<URI>', 'another access token, for this resource (RFC 8707)'],
   '--timeout': ['timeout', '<DURATION>', 'how long to wait for others'],
 } as const satisfies Record<string, readonly [member: keyof GetArguments, value: string, string]>;
 
@@ -20,16 +23,22 @@ export interface GetArguments {
   idToken?: true;
   minTtl?: string;
   force?: true;
+  login?: true;
   refresh: boolean;
   rejected?: string;
+  scope?: string;
+  resource?: string;
   timeout: string;
 }
 
 export const GET_DEFAULTS = { refresh: true, timeout: '30s' } as const;
 
+/** These bring more with them than a plain `get` has. */
+const NOT_PLAIN: ReadonlySet<string> = new Set(['--login', '--scope', '--resource']);
+
 /**
  * The arguments of a plain `get`, read without commander, which takes a tenth of a Node.js start to
- * load. null for all that is not plainly one name and known options: help, mistakes, `--option=value`.
+ * load. null for all that is not plainly one name and known options: help, mistakes, `--option=value`, signing in.
  */
 export const parseGetArguments = (
   args: readonly string[],
@@ -42,7 +51,7 @@ export const parseGetArguments = (
       names.push(arg);
       continue;
     }
-    if (!Object.hasOwn(GET_OPTIONS, arg)) {
+    if (!Object.hasOwn(GET_OPTIONS, arg) || NOT_PLAIN.has(arg)) {
       return null;
     }
     const [member, value] = GET_OPTIONS[arg as keyof typeof GET_OPTIONS];

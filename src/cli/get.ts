@@ -1,4 +1,4 @@
-import type { GetOptions } from '../create-token-manager.ts';
+import type { GetOptions, TokenManager } from '../create-token-manager.ts';
 import { TokenctlError } from '../errors.ts';
 import type { Token } from '../token.ts';
 import { parseDuration } from './duration.ts';
@@ -10,11 +10,18 @@ import { asked, openLogin } from './manager.ts';
 import { rejectedToken } from './rejected-token.ts';
 import { reportError, reportWarnings } from './report.ts';
 
-/** Prints an access token that is valid now. Gives whether it had to be refreshed. */
-export const get = async (name: string, options: GetArguments): Promise<boolean> => {
+/**
+ * Prints an access token that is valid now. Gives whether it had to be refreshed.
+ *
+ * @param open what `--login`, `--scope` and `--resource` bring with them is no part of a plain get
+ */
+export const get = async (
+  name: string,
+  options: GetArguments,
+  open: Open = openPlainly,
+): Promise<boolean> => {
   requireOneForm(options);
-  useLightFetchTypes();
-  const { manager } = openLogin(name);
+  const manager = await open(name, options);
   const request: GetOptions = {
     asked: asked(),
     force: options.force,
@@ -49,7 +56,21 @@ export const get = async (name: string, options: GetArguments): Promise<boolean>
   return token.refreshed;
 };
 
-const requireOneForm = ({ json, header, idToken, force, refresh }: GetArguments): void => {
+export type Open = (
+  name: string,
+  options: GetArguments,
+) => Pick<TokenManager, 'getValidToken'> | Promise<Pick<TokenManager, 'getValidToken'>>;
+
+export const openPlainly: Open = (name) => {
+  useLightFetchTypes();
+  return openLogin(name).manager;
+};
+
+const requireOneForm = (options: GetArguments): void => {
+  const { json, header, idToken, force, refresh } = options;
+  if (options.login && (options.scope !== undefined || options.resource !== undefined)) {
+    throw new TokenctlError('usage', '--login and --scope or --resource exclude each other');
+  }
   if ([json, header, idToken].filter(Boolean).length > 1) {
     throw new TokenctlError('usage', '--json, --header and --id-token exclude each other');
   }

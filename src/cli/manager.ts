@@ -1,4 +1,8 @@
-import { createTokenManager, type TokenManager } from '../create-token-manager.ts';
+import {
+  createTokenManager,
+  type RenewalParameters,
+  type TokenManager,
+} from '../create-token-manager.ts';
 import { processStart } from '../platform/clock.ts';
 import { loginStore } from '../store/file.ts';
 import type { Store } from '../store/store.ts';
@@ -19,12 +23,20 @@ export const observeLogins = (by: Observe): void => {
 /** The login as the command line holds it: waits are said on a terminal only. */
 export const openLogin = (
   name: string,
+): { store: Store; manager: TokenManager; trace: Trace | undefined } => openStore(loginStore(name));
+
+/** A store of this command's. */
+export const openStore = (
+  opened: Store,
+  parameters?: RenewalParameters,
 ): { store: Store; manager: TokenManager; trace: Trace | undefined } => {
-  const plain = sayingAuditFaults(loginStore(name));
-  const { store, trace } = observe?.(plain) ?? { store: plain };
+  const plain = sayingAuditFaults(opened);
+  const { login: name } = opened;
+  const { store, trace } = observe?.(plain) ?? { store: plain, trace: undefined };
   const manager = createTokenManager({
     store,
     trace,
+    parameters,
     onWait: (holder) => {
       if (process.stderr.isTTY) {
         say(`tokenctl: ${name}: waiting for ${holder} …\n`);

@@ -7,6 +7,7 @@ declare const TOKENCTL_VERSION: string;
 
 /** Each command in a file of its own, loaded when it is called (all of them for --help). */
 const COMMANDS: Readonly<Record<string, () => Promise<{ command: () => Command }>>> = {
+  login: () => import('./commands/login.ts'),
   import: () => import('./commands/import.ts'),
   get: () => import('./commands/get.ts'),
   status: () => import('./commands/status.ts'),
@@ -59,6 +60,7 @@ const buildProgram = async (args: readonly string[]): Promise<Command> => {
 
 const HELP = `
 Examples:
+  tokenctl login github --client-id ID          sign in
   tokenctl import github < tokens.json          take over a login that you have
   tokenctl get github                           print an access token that is valid now
   curl -H "$(tokenctl get github --header)" …   use it

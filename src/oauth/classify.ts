@@ -21,6 +21,8 @@ export interface TokenAnswer {
   readonly sent: readonly Secret[];
   /** The provider's, by name: some say what they answer in a way of their own. */
   readonly quirks?: readonly string[] | undefined;
+  /** The request had a DPoP proof, so the token may be bound to its key. */
+  readonly dpop?: boolean | undefined;
 }
 
 export type Rejected = Extract<RefreshOutcome, { kind: 'rejected' }>;
@@ -54,7 +56,7 @@ export const classifyTokenResponse = (answer: TokenAnswer): Classification => {
 const SPEAKS_OAUTH: readonly number[] = [400, 401, 403];
 
 const readableSuccess = (answer: TokenAnswer, body: AnswerBody, redact: Redact): Classification => {
-  const extracted = extractTokens(body, redact, answer.quirks);
+  const extracted = extractTokens(body, redact, answer);
   const { accessToken, refreshToken } = extracted.tokens;
   const error = statedError(body);
   if (error !== null) {

@@ -1,8 +1,13 @@
+/** Why something cannot be used, safe to print. */
+export interface Problem {
+  readonly problem: string;
+}
+
 /**
  * The address of an endpoint, if secrets may be sent there: https, or http on this machine only
  * (RFC 6749 section 3.2, RFC 8252 section 7.3); else what it is instead.
  */
-export const parseEndpoint = (address: string): URL | { readonly problem: string } => {
+export const parseEndpoint = (address: string): URL | Problem => {
   let url: URL;
   try {
     url = new URL(address);

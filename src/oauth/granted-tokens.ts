@@ -24,12 +24,15 @@ const MAX_LIFETIME_S = 10 * 365 * 24 * 3600;
 export const extractTokens = (
   body: AnswerBody,
   redact: Redact,
-  quirks: readonly string[] = [],
+  {
+    quirks = [],
+    dpop = false,
+  }: { quirks?: readonly string[] | undefined; dpop?: boolean | undefined } = {},
 ): ExtractedTokens => {
   const problems: string[] = [];
   const refreshToken = readRefreshToken(body.refresh_token, problems);
   const accessToken = readAccessToken(body.access_token, problems);
-  const type = readTokenType(body, redact, problems);
+  const type = readTokenType(body, redact, problems, dpop);
   const tokens = {
     accessToken,
     tokenType: type.name,
@@ -96,6 +99,7 @@ const readTokenType = (
   body: AnswerBody,
   redact: Redact,
   problems: string[],
+  dpop: boolean,
 ): { name: string; usable: boolean } => {
   const value = body.token_type;
   if (value === undefined || value === null || value === '') {
@@ -106,13 +110,13 @@ const readTokenType = (
     // Slack says whose token it is. How it is used is RFC 6750 (https://docs.slack.dev/authentication/tokens).
     return { name: 'Bearer', usable: true };
   }
-  if (typeof value === 'string' && /^bearer$/i.test(value)) {
+  if (typeof value === 'string' && (dpop ? /^(bearer|dpop)$/i : /^bearer$/i).test(value)) {
     return { name: value, usable: true };
   }
   const name = typeof value === 'string' ? redact(value, 40) : 'unknown';
   problems.push(
     /^dpop$/i.test(name)
-      ? 'the access token is sender-constrained and needs a DPoP key, which is not supported'
+      ? 'the access token is sender-constrained and needs a DPoP key, which this login has not'
       : `the access token has the token type "${name}", which is not supported`,
   );
   return { name, usable: false };

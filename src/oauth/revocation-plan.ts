@@ -4,8 +4,8 @@ import { freshness } from '../credential.ts';
 import type { Moment } from '../platform/clock.ts';
 import { type RevocationRequest, revocationWay, type TokenKind } from '../providers/revocation.ts';
 import type { Secret } from '../secret.ts';
+import { clientAuthentication } from './client-authentication.ts';
 import { isLoopback, parseEndpoint } from './endpoint.ts';
-import { clientAuthentication } from './token-request.ts';
 
 /** One token, and what takes it back. */
 export interface RevocationStep {
@@ -88,7 +88,7 @@ const standard = async (
   if ('problem' in url) {
     return { problem: `the revocation endpoint is ${url.problem}` };
   }
-  const authentication = clientAuthentication(client);
+  const authentication = await clientAuthentication(client);
   if ('problem' in authentication) {
     return authentication;
   }

@@ -56,6 +56,7 @@ export const revoke = async (
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     answerTimeoutMs: ANSWER_TIMEOUT_MS,
     env,
+    tls: client.extras?.tls ?? undefined,
   });
   const outcome: Revoked =
     result.kind === 'answered'

@@ -1,6 +1,7 @@
 import type { Agent } from 'node:http';
 import type { SecureContext } from 'node:tls';
 import { errnoOf, printable } from '../errors.ts';
+import type { ClientCertificate } from './transport.ts';
 
 /** How to get to the server, where the environment has a say. */
 export interface Route {
@@ -21,20 +22,31 @@ export const chooseRoute = async (
   url: URL,
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
+  own?: ClientCertificate | undefined,
 ): Promise<Route | Failure> => {
-  const trust =
-    env.SSL_CERT_FILE && url.protocol === 'https:'
-      ? (await import('./ca.ts')).trustFile(env.SSL_CERT_FILE, env)
-      : {};
+  const trust = await trustFor(url, env, own);
   if ('code' in trust || !PROXY_VARIABLES.some((name) => env[name])) {
     return trust;
   }
-  const agent = (await import('./proxy.ts')).proxyAgent(url, env, { signal, ...trust });
+  const agent = (await import('./proxy.ts')).proxyAgent(url, env, {
+    signal,
+    // The proxy is nobody to show the client's certificate to.
+    ...(own === undefined ? trust : await trustFor(url, env, undefined)),
+  });
   if (agent === null || 'code' in agent) {
     return agent ?? trust;
   }
   return { ...trust, agent, proxy: agent.proxy.host };
 };
+
+const trustFor = async (
+  url: URL,
+  env: NodeJS.ProcessEnv,
+  own: ClientCertificate | undefined,
+): Promise<Pick<Route, 'secureContext'> | Failure> =>
+  (env.SSL_CERT_FILE || own !== undefined) && url.protocol === 'https:'
+    ? (await import('./ca.ts')).trustFile(env.SSL_CERT_FILE, env, own)
+    : {};
 
 const PROXY_VARIABLES = ['https_proxy', 'http_proxy', 'all_proxy'].flatMap((name) => [
   name,

@@ -1,10 +1,12 @@
 import * as oauth from 'oauth4webapi';
 import type { Client } from '../credential.ts';
 import { rewriteRequest } from '../providers/requests.ts';
+import type { NameValues } from '../record-extras.ts';
 import type { Secret } from '../secret.ts';
-import { isLoopback, parseEndpoint } from './endpoint.ts';
+import { clientAuthentication } from './client-authentication.ts';
+import { isLoopback, type Problem, parseEndpoint } from './endpoint.ts';
 
-/** A refresh request, ready to be sent. */
+/** A token request, ready to be sent. */
 export interface TokenRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
@@ -14,20 +16,49 @@ export interface TokenRequest {
 export interface RefreshParameters {
   readonly scope?: string | undefined;
   /** RFC 8707. */
-  readonly resource?: string | undefined;
+  readonly resource?: string | readonly string[] | undefined;
   readonly userAgent?: string | undefined;
 }
 
-/**
- * Builds the request of RFC 6749 section 6. oauth4webapi writes it; it is caught where the library
- * would send it, so that nothing that fails in there can be mistaken for a failed attempt.
- */
-export const buildRefreshRequest = async (
+/** What is asked of the token endpoint. */
+export interface TokenGrant {
+  /** `grant_type`. */
+  readonly type: string;
+  readonly parameters: NameValues;
+}
+
+/** Builds the request of RFC 6749 section 6. */
+export const buildRefreshRequest = (
   client: Client,
   refreshToken: Secret,
   parameters: RefreshParameters,
-): Promise<TokenRequest | { readonly problem: string }> => {
-  const { tokenEndpoint, clientId } = client;
+): Promise<TokenRequest | Problem> =>
+  buildTokenRequest(client, refreshGrant(refreshToken, parameters), parameters);
+
+export const refreshGrant = (
+  refreshToken: Secret,
+  { scope, resource }: RefreshParameters,
+): TokenGrant => ({
+  type: 'refresh_token',
+  parameters: [
+    ['refresh_token', refreshToken.reveal()],
+    ...(scope === undefined ? [] : [['scope', scope] as const]),
+    ...[resource ?? []].flat().map((each) => ['resource', each] as const),
+  ],
+});
+
+/**
+ * Builds a token request. oauth4webapi writes it; it is caught where the library would send it, so
+ * that nothing that fails in there can be mistaken for a failed attempt.
+ *
+ * @param nonce the server's, for the DPoP proof (RFC 9449 section 8)
+ */
+export const buildTokenRequest = async (
+  client: Client,
+  grant: TokenGrant,
+  { userAgent, nonce }: { userAgent?: string | undefined; nonce?: string | undefined },
+): Promise<TokenRequest | Problem> => {
+  const { tokenEndpoint, clientId, extras } = client;
   if (tokenEndpoint === null) {
     return { problem: 'no token endpoint is known' };
   }
@@ -38,67 +69,45 @@ export const buildRefreshRequest = async (
   if (clientId === null || clientId === '') {
     return { problem: 'no client id is known' };
   }
-  const authentication = clientAuthentication(client);
+  const authentication = await clientAuthentication(client);
   if ('problem' in authentication) {
     return authentication;
   }
+  const DPoP = extras?.dpopKey == null ? undefined : await dpopHandle(extras.dpopKey);
   let request: TokenRequest | undefined;
-  await oauth.refreshTokenGrantRequest(
-    // The request does not depend on the issuer, but the library wants one.
-    { issuer: url.origin, token_endpoint: url.href },
-    { client_id: clientId },
-    authentication,
-    refreshToken.reveal(),
-    {
-      additionalParameters: given({ scope: parameters.scope, resource: parameters.resource }),
-      headers: {
-        // Answers are read as they come: nothing here could unpack them.
-        'accept-encoding': 'identity',
-        'user-agent': parameters.userAgent ?? 'tokenctl',
+  const build = () =>
+    oauth.genericTokenEndpointRequest(
+      // The request itself does not depend on the issuer; a client's assertion is made out to it.
+      { issuer: client.issuer ?? url.href, token_endpoint: url.href },
+      { client_id: clientId },
+      authentication,
+      grant.type,
+      grant.parameters.map(([name, value]) => [name, value]),
+      {
+        headers: {
+          // Answers are read as they come: nothing here could unpack them.
+          'accept-encoding': 'identity',
+          'user-agent': userAgent ?? 'tokenctl',
+        },
+        ...(DPoP === undefined ? {} : { DPoP }),
+        [oauth.allowInsecureRequests]: isLoopback(url),
+        [oauth.customFetch]: async (_, { headers, body }) => {
+          request = { url, headers, body: String(body) };
+          return new Response('', { headers: nonce === undefined ? {} : { 'dpop-nonce': nonce } });
+        },
       },
-      [oauth.allowInsecureRequests]: isLoopback(url),
-      [oauth.customFetch]: async (_, { headers, body }) => {
-        request = { url, headers, body: String(body) };
-        return new Response();
-      },
-    },
-  );
+    );
+  await build();
+  if (nonce !== undefined) {
+    // The library takes a nonce from an answer only, and has now seen it in one.
+    await build();
+  }
   return request === undefined
     ? { problem: 'the request could not be built' }
     : { ...request, ...rewriteRequest(request, client.quirks) };
 };
 
-/** How this client says who it is, at any endpoint that wants to know. */
-export const clientAuthentication = ({
-  authMethod,
-  clientSecret,
-}: Client): oauth.ClientAuth | { readonly problem: string } => {
-  if (authMethod === 'none') {
-    return oauth.None();
-  }
-  const secret = clientSecret?.reveal();
-  if (secret === undefined || secret === '') {
-    return { problem: `no client secret is known, and ${authMethod} needs one` };
-  }
-  return authMethod === 'client_secret_post' ? oauth.ClientSecretPost(secret) : basic(secret);
+const dpopHandle = async (key: Secret): Promise<oauth.DPoPHandle> => {
+  const { keyPair } = await import('./keys.ts');
+  return oauth.DPoP({}, await keyPair(key));
 };
-
-/**
- * RFC 6749 section 2.3.1. `oauth.ClientSecretBasic` also escapes `-`, `_` and `.`, which breaks
- * ordinary client ids (UUIDs, `*.apps.googleusercontent.com`) at the many servers that do not decode
- * them (https://github.com/panva/oauth4webapi/issues/148, /199). The form encoding of `URLSearchParams`
- * leaves these alone and decodes to the same.
- */
-const basic =
-  (secret: string): oauth.ClientAuth =>
-  (_server, { client_id }, _body, headers) => {
-    const credentials = `${formEncode(client_id)}:${formEncode(secret)}`;
-    headers.set('authorization', `Basic ${Buffer.from(credentials).toString('base64')}`);
-  };
-
-const formEncode = (value: string): string => new URLSearchParams({ v: value }).toString().slice(2);
-
-const given = (parameters: Record<string, string | undefined>): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(parameters).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );

@@ -4,20 +4,29 @@ import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { monotonicMs } from '../platform/clock.ts';
 import { afterRunning } from '../platform/running-time.ts';
+import type { Secret } from '../secret.ts';
 import { type Answered, isTooMuch, receive } from './receive.ts';
 import { chooseRoute, type Failure, failureOf, type Route } from './route.ts';
 import type { Secure } from './secure.ts';
 
 export interface PostOptions {
-  /** POST if absent. */
-  readonly method?: 'POST' | 'DELETE' | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** POST if absent. */
+  readonly method?: 'GET' | 'POST' | 'DELETE' | undefined;
+  /** What this client shows of itself in TLS (RFC 8705). */
+  readonly tls?: ClientCertificate | undefined;
   readonly connectTimeoutMs: number;
   readonly answerTimeoutMs: number;
   /** Asked when the connection is there, before the first byte: whether to go on. */
   readonly beforeSending?: (() => Promise<boolean>) | undefined;
   readonly env: NodeJS.ProcessEnv;
+}
+
+/** Both as PEM. */
+export interface ClientCertificate {
+  readonly certificate: string;
+  readonly key: Secret;
 }
 
 export interface Unanswered {
@@ -37,7 +46,7 @@ const TOO_LARGE: Failure = { code: 'invalid_response', message: 'the answer is t
 const WITHDRAWN: Failure = { code: 'ECANCELED', message: 'withdrawn before it was sent' };
 
 /**
- * One POST over a connection of its own. Redirects are not followed, and no socket or timer is left
+ * One request, a POST as a rule, over a connection of its own. Redirects are not followed, and no socket or timer is left
  * behind. On `node:https` rather than `fetch`, because only here it can be seen whether a failure
  * came before the connection was there.
  */
@@ -45,7 +54,7 @@ export const post = async (url: URL, options: PostOptions): Promise<PostResult> 
   const deadline = monotonicMs() + options.connectTimeoutMs;
   const abort = new AbortController();
   try {
-    const route = await chooseRoute(url, options.env, abort.signal);
+    const route = await chooseRoute(url, options.env, abort.signal, options.tls);
     const secure = url.protocol === 'https:' ? (await import('./secure.ts')).secure : null;
     return 'code' in route
       ? { kind: 'not-sent', ...route }
@@ -130,7 +139,7 @@ const exchange = (
 
 const startRequest = (
   url: URL,
-  { headers, body, method = 'POST' }: PostOptions,
+  { method = 'POST', headers, body }: PostOptions,
   route: Route,
   secure: Secure | null,
 ): ClientRequest => {
@@ -152,7 +161,9 @@ const startRequest = (
     for (const [name, value] of Object.entries(headers)) {
       request.setHeader(name, value);
     }
-    request.setHeader('content-length', Buffer.byteLength(body));
+    if (method === 'POST') {
+      request.setHeader('content-length', Buffer.byteLength(body));
+    }
   } catch (error) {
     // A value that no header can have; the request has begun to connect already.
     request.on('error', () => {}).destroy();

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path';
 import type { Credential } from '../credential.ts';
 import { errnoOf, TokenctlError } from '../errors.ts';
 import { slotsOf } from '../kept.ts';
@@ -7,6 +8,7 @@ import { type Remains, removeRemains } from '../lock/remains.ts';
 import { serialiseRecord } from '../record-format.ts';
 import type { Apart } from './apart.ts';
 import { setDeadline, setHerd } from './deadline.ts';
+import { forgetExtraTokens } from './extra-tokens.ts';
 import { type HeldFile, parentOf, readParsed, readRecord } from './held-file.ts';
 import { forgetRemains, inherit } from './inherit.ts';
 import { faultText } from './kept-fault.ts';
@@ -84,6 +86,10 @@ export const fileLease = (held: HeldFile): StoreLease => {
       if (synced !== 'done') {
         return 'unsynced';
       }
+      if (written !== null && written.previous?.recordId !== written.next.recordId) {
+        // Of the grant that was replaced.
+        await attempt(() => forgetExtraTokens(dirname(held.path), login));
+      }
       if (written !== null) {
         await stamp.committed(written.next, written.previous);
       }
@@ -121,6 +127,7 @@ export const fileLease = (held: HeldFile): StoreLease => {
           // What dead holders left may hold tokens as well; last, for it may be the only copy.
           await forgetRemains(held, before?.kind === 'record' ? before.record : null);
         }
+        await forgetExtraTokens(dirname(held.path), login);
       } catch (error) {
         if (errnoOf(error) !== 'ENOENT') {
           throw new TokenctlError(

@@ -10,6 +10,7 @@ import { findPaths, requireLoginName } from '../paths.ts';
 import { nodeFileSystem } from '../platform/fs.ts';
 import { makeDirectory } from '../platform/make-directory.ts';
 import { currentProcess } from '../platform/process-identity.ts';
+import type { ExtraToken } from './extra-tokens.ts';
 import { fileLease } from './file-lease.ts';
 import { readRecord } from './held-file.ts';
 import type { Keychain } from './keychain.ts';
@@ -53,6 +54,17 @@ export const loginStore = (
   });
 };
 
+/** The same login, for another access token under its refresh token, kept in a file of its own. */
+export const extraTokenStore = async (
+  store: Store,
+  extra: ExtraToken,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Store> => {
+  const { extraTokenName, withExtraToken } = await import('./extra-tokens.ts');
+  const file = `${extraTokenName(requireLoginName(store.login), extra)}.json`;
+  return withExtraToken(store, join(findPaths(env).credentials, file), extra);
+};
+
 interface Opened {
   readonly path: string;
   readonly login: string;
@@ -76,6 +88,8 @@ const openFileStore = (opened: Opened): Store => {
       return whyForeign(record, { recordPath, login, seen });
     },
     tryLease: (judge) => tryLease(opened, judge),
+    tryLoginLock: async (judge) =>
+      (await import('./login-lock.ts')).tryLoginLock(path, login, judge),
     list: () => listLogins(join(path, '..')),
   };
 };

@@ -30,13 +30,14 @@ export const createSealer = (passphrase: Secret): Sealer => {
   return {
     seal: async (envelope) => {
       const parameters = last?.parameters ?? newParameters();
-      const { CompactEncrypt } = await import('jose');
+      const { CompactEncrypt } = await import('jose/jwe/compact/encrypt');
       return new CompactEncrypt(new TextEncoder().encode(serialiseEnvelope(envelope)))
         .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kdf: 'scrypt', ...parameters })
         .encrypt(await keyFor(parameters));
     },
     unseal: async (sealed) => {
-      const { compactDecrypt, decodeProtectedHeader } = await import('jose');
+      const { compactDecrypt } = await import('jose/jwe/compact/decrypt');
+      const { decodeProtectedHeader } = await import('jose/decode/protected_header');
       try {
         const parameters = parametersOf(decodeProtectedHeader(sealed));
         if (parameters === null) {

@@ -18,6 +18,11 @@ export interface Store {
   read(): Promise<Stored | null>;
   /** Tries to become the only one who may refresh or change the record. Never waits. */
   tryLease(judge: Judge): Promise<LeaseAttempt>;
+  /**
+   * Tries to become the only one who signs in under this name, which keeps nobody from renewing what
+   * is still held. Never waits. Absent where no other process can.
+   */
+  tryLoginLock?(judge: Judge): Promise<LoginLockAttempt>;
   /** The names of all logins kept beside this one. */
   list(): Promise<string[]>;
   /** Why the record's refresh token may be another's to spend (a copy, a restored backup); null if it is ours. */
@@ -34,6 +39,10 @@ export interface Stored {
 
 export type LeaseAttempt =
   | { readonly kind: 'held'; readonly lease: StoreLease }
+  | { readonly kind: 'busy'; readonly holder: LeaseName };
+
+export type LoginLockAttempt =
+  | { readonly kind: 'held'; readonly release: () => Promise<void> }
   | { readonly kind: 'busy'; readonly holder: LeaseName };
 
 /** One holding of a login's lock. `lost`: it was taken from us, and the step did not happen. */

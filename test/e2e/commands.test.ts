@@ -79,7 +79,7 @@ describe('get', () => {
   test('an unknown login is exit 3 and names the command that mends it', async () => {
     const result = await createHome().run(['get', 'nobody']);
     expect(result).toMatchObject({ code: 3, stdout: '' });
-    expect(result.stderr).toContain('tokenctl import nobody');
+    expect(result.stderr).toContain('tokenctl login nobody');
   });
 
   test('--json prints what a program needs', async () => {
@@ -103,7 +103,7 @@ describe('get', () => {
         code: 'no_such_login',
         message: expect.any(String),
         login: 'nobody',
-        hint: 'tokenctl import nobody',
+        hint: 'tokenctl login nobody',
       },
     });
   });

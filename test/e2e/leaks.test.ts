@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +43,8 @@ interface Scenario {
   readonly args: readonly string[];
   readonly code: number | readonly (number | null)[];
   readonly before?: (stage: Stage) => Promise<unknown>;
+  /** Arguments that are only known then. */
+  readonly more?: (stage: Stage) => readonly string[];
   readonly input?: (stage: Stage) => string;
   readonly env?: (stage: Stage) => NodeJS.ProcessEnv;
   /** Sent when the token endpoint has been reached. */
@@ -108,6 +111,46 @@ const accessToken = async (stage: Stage): Promise<string> =>
 let given = '';
 const holding = async (stage: Stage): Promise<void> => {
   given = await accessToken(stage);
+};
+
+const CODE = 'Code5-of-an-authorization-7Hq2LmX';
+const MACHINE = ['ci', '--client-credentials', '--client-id', CLIENT_ID];
+const PERSON = ['work', '--client-id', 'person', '--authorization-endpoint', 'http://127.0.0.1:9/'];
+
+const atStage = ({ server }: Stage) => ['--token-endpoint', server.tokenEndpoint];
+
+/** A file beside the home, where a person may keep a secret. */
+const kept = ({ home }: Stage, name: string, content: string): string => {
+  const path = join(home, '..', name);
+  writeFileSync(path, content);
+  return path;
+};
+
+/** A browser that comes back with a code at once. */
+const browserOf = (stage: Stage): string => {
+  const backwards = [...stage.plant(CODE)].reverse().join('');
+  const script = kept(
+    stage,
+    'browser.cjs',
+    `const asked = new URL(process.argv[2]).searchParams;
+    const url = new URL(asked.get('redirect_uri'));
+    url.search = new URLSearchParams({ code: [...'${backwards}'].reverse().join(''), state: asked.get('state') });
+    require('http').get(url);`,
+  );
+  return `${process.execPath} ${script}`;
+};
+
+/** The token endpoint grants whatever is asked. */
+const granting = async (stage: Stage): Promise<void> => {
+  const { refresh_token, access_token } = stage.server.grant();
+  const body = { refresh_token, access_token, token_type: 'Bearer', expires_in: 60 };
+  stage.server.setFault({ kind: 'status', status: 200, body });
+};
+
+const privateKeyFile = (stage: Stage): string => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  stage.plant(String(privateKey.export({ format: 'jwk' }).d));
+  return kept(stage, 'key.pem', String(privateKey.export({ format: 'pem', type: 'pkcs8' })));
 };
 
 /** By command; each line in --help needs its scenarios here, and so does each option. */
@@ -251,6 +294,27 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
       before: encrypted(0),
       env: () => ({ TOKENCTL_KEY_COMMAND: 'echo another' }),
     },
+    {
+      what: 'another token, for less',
+      args: ['work', '--scope', 'read'],
+      code: 0,
+      before: signedIn(),
+      prints: plain,
+    },
+    {
+      what: 'another token, refused and echoed',
+      args: ['work', '--resource', 'https://api.example.com/'],
+      code: 6,
+      before: echoing(400, 'invalid_target'),
+    },
+    { what: 'a token for --scope', args: ['work', '--scope', `${STRAY}\n`], code: 2 },
+    { what: 'a token for --resource', args: ['work', '--resource', STRAY], code: 2 },
+    {
+      what: 'nobody to sign in',
+      args: ['work', '--login'],
+      code: 4,
+      before: echoing(400, 'invalid_grant'),
+    },
     { what: 'nothing renewed', args: ['work', '--no-refresh'], code: 5, before: expired },
     { what: 'no room for a lock', args: ['work'], code: 6, before: unlockable },
     { what: 'a damaged record', args: ['work'], code: 6, before: damaged },
@@ -312,6 +376,116 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
         NODE_OPTIONS: `--max-old-space-size=32 --report-on-fatalerror --report-directory=${stage.temp} --require=${onSignal(stage, 'for (const all = [];;) all.push(new Array(9999).fill(all.length))')}`,
       }),
     },
+  ],
+  login: [
+    {
+      what: 'as a machine',
+      args: [...MACHINE, '--client-secret-stdin', '--host', 'api.example.com', '--json'],
+      more: atStage,
+      input: () => `${CLIENT_SECRET}\n`,
+      code: 0,
+    },
+    {
+      what: 'as a machine whose secret is in a file, refused and echoed',
+      args: [...MACHINE, '--auth-method', 'client_secret_post', '--timeout', '5s'],
+      before: async (stage) =>
+        stage.server.setFault({
+          kind: 'status',
+          status: 401,
+          body: { error: 'invalid_client', error_description: `no ${CLIENT_SECRET} here` },
+        }),
+      more: (stage) => [
+        ...atStage(stage),
+        ...['--client-secret-file', kept(stage, 'secret', CLIENT_SECRET)],
+      ],
+      code: 6,
+    },
+    {
+      what: 'in a browser',
+      args: [...PERSON, '--param', 'prompt=consent', '--audience', 'api'],
+      before: granting,
+      more: (stage) => [...atStage(stage), '--browser', browserOf(stage)],
+      code: 0,
+    },
+    {
+      what: 'in a browser, where the server repeats all of it',
+      args: [...PERSON, '--replace'],
+      before: async (stage) =>
+        stage.server.setFault({
+          kind: 'status',
+          status: 400,
+          body: { error: 'invalid_grant', error_description: `no ${stage.plant(CODE)} here` },
+        }),
+      more: (stage) => [...atStage(stage), '--browser', browserOf(stage)],
+      code: 6,
+    },
+    {
+      what: 'nobody comes',
+      args: [...PERSON, '--no-browser', '--dpop', '--timeout', '1s', '--scope', 'openid'],
+      more: (stage) => [
+        ...atStage(stage),
+        '--revocation-endpoint',
+        stage.server.revocationEndpoint,
+      ],
+      code: 5,
+    },
+    {
+      what: 'by a signed assertion',
+      args: ['ci', '--assertion-key-id', 'k1', '--assertion-issuer', 'robot', '--scope', 'read'],
+      more: (stage) => [
+        ...atStage(stage),
+        ...['--assertion-key', privateKeyFile(stage)],
+        ...['--assertion-subject', 'alice', '--assertion-audience', 'https://id.example.com'],
+      ],
+      code: 6,
+    },
+    {
+      what: 'by a key',
+      args: [...MACHINE, '--client-key-id', 'k1', '--resource', 'https://api.example.com'],
+      more: (stage) => [...atStage(stage), '--client-key', privateKeyFile(stage)],
+      code: 6,
+    },
+    {
+      what: 'by a certificate that is none',
+      args: [...MACHINE, '--auth-method', 'tls_client_auth'],
+      more: (stage) => [
+        ...atStage(stage),
+        ...['--client-certificate', kept(stage, 'cert', stage.plant('Cert-that-is-none-81726'))],
+        ...[
+          '--client-certificate-key',
+          kept(stage, 'key', stage.plant('Key-that-is-none-5647382')),
+        ],
+      ],
+      code: 6,
+    },
+    {
+      what: 'a device that cannot be asked for',
+      args: ['work', '--device', '--client-id', 'x', '--timeout', '5s'],
+      more: (stage) => [
+        ...atStage(stage),
+        ...['--device-authorization-endpoint', 'http://127.0.0.1:1/device'],
+      ],
+      code: 5,
+    },
+    {
+      what: 'no server there',
+      args: ['work', '--issuer', 'http://127.0.0.1:1', '--par', '--var', 'host=x'],
+      code: 5,
+    },
+    {
+      what: 'a secret typed in without a terminal',
+      args: [...MACHINE, '--client-secret-prompt'],
+      code: 2,
+    },
+    ...['--provider', '--issuer', '--param', '--var', '--port', '--auth-method', '--timeout'].map(
+      (option) => ({ what: `a token for ${option}`, args: ['work', option, STRAY], code: 2 }),
+    ),
+    ...['--client-secret-file', '--client-key', '--redirect-uri', '--resource'].map((option) => ({
+      what: `a token for ${option}`,
+      args: ['work', option, STRAY, '--issuer', 'http://127.0.0.1:1', '--client-id', 'x'],
+      code: [2, 5],
+    })),
+    { what: 'a token for a name', args: [STRAY], code: 2 },
   ],
   import: [
     { what: 'taken over', args: ['work'], code: 0, input: tokens },
@@ -668,7 +842,7 @@ describe('nothing that is secret is to be seen anywhere but in its place', () =>
     need(context, canWitness, 'a /proc that shows other processes');
     const stage = await createStage();
     await scenario.before?.(stage);
-    const args = [command, ...scenario.args];
+    const args = [command, ...scenario.args, ...(scenario.more?.(stage) ?? [])];
     const launched = way === 'by the launcher' ? LAUNCHED : undefined;
     const { result, seen, looks } = await observed(stage, { ...scenario, args }, debug, launched);
     expect({ code: result.code, stderr: result.stderr }).toSatisfy(({ code }) =>
@@ -721,14 +895,18 @@ describe('this test', () => {
     [...help.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, option]) => option ?? '');
 
   test('has a scenario for every command and every option that --help knows', async () => {
-    const { run } = await createStage();
+    const stage = await createStage();
+    const { run } = stage;
     const { stdout } = await run(['--help']);
     const [, list = ''] = /\nCommands:\n((?: {2}.*\n)+)/.exec(stdout) ?? [];
     const commands = [...list.matchAll(/^ {2}([a-z]+)/gm)].map(([, command]) => command ?? '');
     expect(commands).toContain('get');
     expect(commands.toSorted()).toEqual(Object.keys(SCENARIOS).toSorted());
     for (const command of commands.filter((name) => name !== 'help')) {
-      const used = (SCENARIOS[command] ?? []).flatMap(({ args }) => args);
+      const used = (SCENARIOS[command] ?? []).flatMap(({ args, more }) => [
+        ...args,
+        ...(more?.(stage) ?? []),
+      ]);
       const known = optionsIn((await run(['help', command])).stdout).filter(
         (option) => option !== '--help',
       );

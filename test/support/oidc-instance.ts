@@ -1,21 +1,37 @@
 import type { RequestListener } from 'node:http';
 import { OIDC_CLIENTS, REDIRECT_URI } from './oidc-clients.ts';
 
-export const createProvider = (issuer: string, accessTokenLifetime: number): Promise<Provider> =>
+export interface ProviderSetup {
+  /** Besides those of {@link OIDC_CLIENTS}. */
+  readonly clients?: readonly object[] | undefined;
+  readonly features?: object | undefined;
+  readonly scopes?: readonly string[] | undefined;
+  /** Everything else. */
+  readonly more?: object | undefined;
+}
+
+export const createProvider = (
+  issuer: string,
+  accessTokenLifetime: number,
+  { clients = [], features = {}, scopes = [], more = {} }: ProviderSetup = {},
+): Promise<Provider> =>
   quietly(async () => {
     // @ts-expect-error the package ships no types
     const { default: OidcProvider } = await import('oidc-provider');
     return new OidcProvider(issuer, {
-      clients: Object.entries(OIDC_CLIENTS).map(([method, { clientId, clientSecret }]) => ({
-        client_id: clientId,
-        ...(clientSecret !== undefined && { client_secret: clientSecret }),
-        token_endpoint_auth_method: method,
-        application_type: 'native',
-        redirect_uris: [REDIRECT_URI],
-        grant_types: ['authorization_code', 'refresh_token'],
-        response_types: ['code'],
-      })),
-      scopes: ['openid', 'offline_access'],
+      clients: [
+        ...Object.entries(OIDC_CLIENTS).map(([method, { clientId, clientSecret }]) => ({
+          client_id: clientId,
+          ...(clientSecret !== undefined && { client_secret: clientSecret }),
+          token_endpoint_auth_method: method,
+          application_type: 'native',
+          redirect_uris: [REDIRECT_URI],
+          grant_types: ['authorization_code', 'refresh_token'],
+          response_types: ['code'],
+        })),
+        ...clients,
+      ],
+      scopes: ['openid', 'offline_access', ...scopes],
       findAccount: (_: unknown, id: string) => ({
         accountId: id,
         claims: () => ({ sub: id }),
@@ -26,6 +42,7 @@ export const createProvider = (issuer: string, accessTokenLifetime: number): Pro
       features: {
         devInteractions: { enabled: true },
         revocation: { enabled: true, allowedPolicy: ofTheClient },
+        ...features,
       },
       renderError: (context: { body: unknown }, answer: object) => {
         context.body = JSON.stringify(answer);
@@ -39,7 +56,10 @@ export const createProvider = (issuer: string, accessTokenLifetime: number): Pro
         Interaction: 60,
         RefreshToken: 3600,
         Session: 3600,
+        DeviceCode: 60,
+        ClientCredentials: accessTokenLifetime,
       },
+      ...more,
     });
   });
 

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createProvider, type KoaContext } from './oidc-instance.ts';
+import { createProvider, type KoaContext, type ProviderSetup } from './oidc-instance.ts';
 
 export { OIDC_CLIENTS, type OidcClientId } from './oidc-clients.ts';
 export { type SignedIn, signIn } from './oidc-sign-in.ts';
@@ -22,7 +22,7 @@ export interface TestOidcProvider {
   /** Answered requests to the token endpoint, in order. */
   readonly requests: readonly TokenEndpointRequest[];
   /** How many of them had this grant type, and this status if one is given. */
-  count(grantType: 'refresh_token' | 'authorization_code', status?: number): number;
+  count(grantType: string, status?: number): number;
   /** Ends the grant that this refresh token, spent or not, came of. */
   revokeGrant(refreshToken: string): Promise<void>;
   /** An outage: connections are refused, the state is kept. */
@@ -37,9 +37,10 @@ export interface TestOidcProvider {
  */
 export const startOidcProvider = async ({
   accessTokenLifetime = 3,
+  ...setup
 }: {
   accessTokenLifetime?: number;
-} = {}): Promise<TestOidcProvider> => {
+} & ProviderSetup = {}): Promise<TestOidcProvider> => {
   // The port must be known before the provider is made, because it is part of the issuer.
   let handle: RequestListener = (_, response) => response.writeHead(503).end();
   const http = createServer((request, response) => handle(request, response));
@@ -47,7 +48,7 @@ export const startOidcProvider = async ({
   const { port } = http.address() as AddressInfo;
   const issuer = `http://127.0.0.1:${port}`;
   const requests: TokenEndpointRequest[] = [];
-  const provider = await createProvider(issuer, accessTokenLifetime);
+  const provider = await createProvider(issuer, accessTokenLifetime, setup);
   provider.use(recordTokenRequests(requests));
   handle = provider.callback();
 

@@ -53,7 +53,11 @@ export const signIn = async (
 };
 
 /** Walks from page to page as a browser would, until the redirect to the client. */
-const consentAs = async (user: string, authorization: URL): Promise<URL> => {
+export const consentAs = async (
+  user: string,
+  authorization: URL,
+  redirectUri = REDIRECT_URI,
+): Promise<URL> => {
   const cookies = new Map<string, string>();
   let next: { url: URL; form?: Record<string, string> } = { url: authorization };
   for (let step = 0; step < 10; step += 1) {
@@ -65,7 +69,7 @@ const consentAs = async (user: string, authorization: URL): Promise<URL> => {
     });
     keepCookies(cookies, response);
     const location = response.headers.get('location');
-    if (location?.startsWith(`${REDIRECT_URI}?`)) {
+    if (location?.startsWith(`${redirectUri}?`)) {
       return new URL(location);
     }
     next =
@@ -74,6 +78,40 @@ const consentAs = async (user: string, authorization: URL): Promise<URL> => {
         : { url: new URL(location, next.url) };
   }
   throw new Error('the sign-in did not end');
+};
+
+/** Enters nothing but what a person would: compares the code, signs in, consents. */
+export const confirmDevice = async (user: string, verification: URL): Promise<void> => {
+  const cookies = new Map<string, string>();
+  let next: { url: URL; form?: Record<string, string> } = { url: verification };
+  for (let step = 0; step < 15; step += 1) {
+    const response = await fetch(next.url, {
+      method: next.form === undefined ? 'GET' : 'POST',
+      redirect: 'manual',
+      headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
+      body: next.form === undefined ? null : new URLSearchParams(next.form),
+    });
+    keepCookies(cookies, response);
+    const location = response.headers.get('location');
+    if (location !== null) {
+      next = { url: new URL(location, next.url) };
+      continue;
+    }
+    const page = await response.text();
+    if (/Sign-in Success|Device confirmed|success/i.test(page) && !page.includes('<form')) {
+      return;
+    }
+    const fields = [
+      ...page.matchAll(/<input[^>]*type="hidden"[^>]*name="([^"]+)"[^>]*value="([^"]*)"/g),
+    ];
+    const [, action] = /<form[^>]*action="([^"]+)"/.exec(page) ?? [];
+    const form = Object.fromEntries(fields.map(([, name = '', value = '']) => [name, value]));
+    next = {
+      url: new URL(action ?? next.url.href, next.url),
+      form: form.prompt === undefined ? { ...form, confirm: 'yes' } : formFor(user, page),
+    };
+  }
+  throw new Error('the device was not confirmed');
 };
 
 /** Paths are ignored: each cookie of the provider is only ever asked for where it belongs. */
@@ -92,7 +130,7 @@ const keepCookies = (cookies: Map<string, string>, response: Response): void => 
 const formFor = (user: string, page: string): Record<string, string> => {
   const prompt = /name="prompt" value="(login|consent)"/.exec(page)?.[1];
   if (prompt === undefined) {
-    throw new Error('the provider shows a page that is neither the login nor the consent');
+    throw new Error(`the provider shows neither the login nor the consent: ${page.slice(0, 400)}`);
   }
   return prompt === 'login' ? { prompt, login: user, password: 'any' } : { prompt };
 };

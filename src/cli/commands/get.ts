@@ -1,6 +1,9 @@
 import { Command } from 'commander';
-import { get } from '../get.ts';
+import { openExtraLogin } from '../extra-login.ts';
+import { get, type Open, openPlainly } from '../get.ts';
 import { GET_DEFAULTS, GET_OPTIONS, type GetArguments } from '../get-options.ts';
+import { useLightFetchTypes } from '../light-fetch.ts';
+import { openInteractively } from '../sign-in-if-needed.ts';
 
 export const command = (): Command => {
   const command = new Command('get')
@@ -11,13 +14,30 @@ export const command = (): Command => {
     .argument('<NAME>', 'the login')
     .addHelpText('after', HELP)
     .action(async (name: string, options: GetArguments) => {
-      await get(name, options);
+      await get(name, options, open);
     });
   for (const [flag, [member, value, description]] of Object.entries(GET_OPTIONS)) {
     const fallback = member === 'timeout' ? GET_DEFAULTS.timeout : undefined;
     command.option(`${flag} ${value}`.trim(), description, fallback);
   }
   return command;
+};
+
+const open: Open = async (name, options) => {
+  const { login, scope, resource } = options;
+  if (login) {
+    // Only who asks for it, and can see it, is ever sent to a browser.
+    return openInteractively(name);
+  }
+  if (scope === undefined && resource === undefined) {
+    return openPlainly(name, options);
+  }
+  useLightFetchTypes();
+  const extra = {
+    ...(scope === undefined ? {} : { scope }),
+    ...(resource === undefined ? {} : { resource }),
+  };
+  return (await openExtraLogin(name, extra)).manager;
 };
 
 const HELP = `

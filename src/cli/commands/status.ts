@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type Credential, expiresAtMs, freshness } from '../../credential.ts';
+import { type Credential, expiresAtMs, freshness, isRenewed } from '../../credential.ts';
 import { printable, TokenctlError } from '../../errors.ts';
 import type { Place } from '../../kept.ts';
 import { noSuchLogin } from '../../messages.ts';
@@ -44,7 +44,9 @@ const run = async (name: string | undefined, { json }: { json?: true }): Promise
   if (json) {
     await print(`${JSON.stringify(name === undefined ? lines : lines[0], null, 2)}\n`);
   } else if (lines.length === 0) {
-    say('No logins yet. Take one over with: tokenctl import NAME < tokens.json\n');
+    say(
+      'No logins yet. Sign in with: tokenctl login NAME; or take one over with: tokenctl import NAME < tokens.json\n',
+    );
   } else {
     await print(table(lines));
   }
@@ -93,7 +95,7 @@ const lineOf = (login: string, record: Credential, now: Moment): Line => {
     expires_at: expiresAt === null ? null : new Date(expiresAt).toISOString(),
     state: stateOf(record, now),
     needs: needsOf(login, record),
-    refreshable: record.refreshToken !== null,
+    refreshable: isRenewed(record),
     scope: record.scope,
     store: record.kept?.place ?? 'file',
   };
@@ -114,7 +116,7 @@ const stateOf = (record: Credential, now: Moment): string => {
 const needsOf = (login: string, record: Credential): string | null => {
   const { state, lastAttempt } = record;
   if (state.kind === 'dead') {
-    return `${state.reason ?? 'the refresh token is dead'}: tokenctl import ${login}`;
+    return `${state.reason ?? 'the refresh token is dead'}: tokenctl login ${login}`;
   }
   if (state.kind === 'paused') {
     return state.reason;
