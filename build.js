@@ -119,8 +119,6 @@ const plainGet = await build({
   ...commandOptions,
   entryPoints: { 'plain-get': 'src/cli/plain-get.ts' },
   plugins: [aside, light],
-  // Nobody reads its stack traces: debug mode is among the other commands.
-  minifyIdentifiers: true,
   // oauth4webapi only looks there for a browser, and Node.js would make one up.
   define: { ...options.define, 'import.meta.url': '__filename', navigator: 'undefined' },
   // An expression, as src/cli/compiled-code.ts runs it.

@@ -23,8 +23,8 @@ export interface Loaded {
 }
 
 /**
- * Runs a CommonJS file of ours with what V8 made of it in an earlier process: to compile it takes as
- * long as all that a refresh does in it (docs/performance.md).
+ * Runs a CommonJS file of ours with what V8 made of it in an earlier process: to compile it is a
+ * fifth of what a refresh costs (docs/performance.md).
  *
  * What is kept is code that will run. It lies beside our code, as Python's does (PEP 3147), and is used
  * only if it belongs to that code's owner, nobody else can write to it, and it is whole and was made
