@@ -122,11 +122,24 @@ const presetOf = (
       hint: `known: ${Object.keys(known).join(', ')}; any other works by --issuer URL`,
     });
   }
-  // Where something is missing, whatever address it is missing from says so.
-  return {
-    name,
-    preset: isComplete(preset, variables) ? expandProvider(preset, variables) : preset,
-  };
+  return { name, preset: filled(login, preset, variables) };
+};
+};
+
+/** Where a part was not said, whatever address it is missing from says so. */
+const filled = (
+  login: string,
+  preset: Provider,
+  variables: Readonly<Record<string, string>>,
+): Provider => {
+  try {
+    return isComplete(preset, variables) ? expandProvider(preset, variables) : preset;
+  } catch (error) {
+    const { code, message, hint } = error as TokenctlError;
+    throw error instanceof TokenctlError
+      ? new TokenctlError(code, message, { login, hint: hint ?? `correct --var ${Object.keys(variables).join('=… or --var ')}=…` })
+      : error;
+  }
 };
 
 /** The device flow where no browser can be, if there is one; else the code flow, which anybody can finish by hand. */
