@@ -124,7 +124,6 @@ const presetOf = (
   }
   return { name, preset: filled(login, preset, variables) };
 };
-};
 
 /** Where a part was not said, whatever address it is missing from says so. */
 const filled = (
@@ -137,7 +136,10 @@ const filled = (
   } catch (error) {
     const { code, message, hint } = error as TokenctlError;
     throw error instanceof TokenctlError
-      ? new TokenctlError(code, message, { login, hint: hint ?? `correct --var ${Object.keys(variables).join('=… or --var ')}=…` })
+      ? new TokenctlError(code, message, {
+          login,
+          hint: hint ?? `correct --var ${Object.keys(variables).join('=… or --var ')}=…`,
+        })
       : error;
   }
 };
