@@ -28,6 +28,7 @@ export const fileLease = (held: HeldFile): StoreLease => {
   // What dead holders left about the refresh token that is stored now; without meaning after the next.
   let outlived: readonly Remains[] = [];
   let advances = false;
+  let reserved = false;
   // Loaded when a record is met that has something apart.
   let apart: Apart | null = null;
   const apartOf = async (): Promise<Apart> => {
@@ -48,9 +49,15 @@ export const fileLease = (held: HeldFile): StoreLease => {
     },
     read: () => readRecord(held),
     reserve: async (previous) => {
+      if (reserved) {
+        // Signing in reserves before it asks, and again with all that follows.
+        return 'done';
+      }
       await requireReplaceable(recordPath, `${lease.nextPath}.probe`);
       await stamp.prepare(previous);
-      return lease.reserve(reservation(previous));
+      const step = await lease.reserve(reservation(previous));
+      reserved = step === 'done';
+      return step;
     },
     gate: async (generation, nth) =>
       acquired.uncompromised() ? lease.gate(generation, nth) : 'lost',
@@ -76,6 +83,7 @@ export const fileLease = (held: HeldFile): StoreLease => {
         await setHerd(place.fs, herdPath, written.next);
       }
       const step = await lease.commit(recordPath);
+      reserved = false;
       if (step === 'lost') {
         return step;
       }

@@ -35,7 +35,7 @@ const addressIn = (terminal: Terminal): URL =>
   new URL(/ (http:\S+client_id=\S+)\r?\n/.exec(terminal.shown())?.[1] ?? '');
 const strays = (home: string) =>
   readdirSync(join(home, 'credentials')).filter(
-    (entry) => !['work.json', 'tokenctl-anchor'].includes(entry),
+    (entry) => !['work.json', 'work.herd', 'tokenctl-anchor'].includes(entry),
   );
 
 describe('on a terminal', () => {

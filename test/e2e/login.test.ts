@@ -34,7 +34,7 @@ const stage = async (setup: ProviderSetup & { accessTokenLifetime?: number } = {
     /** What is left in the store besides the record. */
     strays: () =>
       readdirSync(join(home.home, 'credentials')).filter(
-        (entry) => !['work.json', 'tokenctl-anchor'].includes(entry),
+        (entry) => !['work.json', 'work.herd', 'tokenctl-anchor'].includes(entry),
       ),
   };
 };
