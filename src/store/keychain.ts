@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterRunning } from '../platform/running-time.ts';
 import { ANSWER, type KeychainOutcome, type KeychainRequest } from './keychain-protocol.ts';
 
@@ -121,7 +121,12 @@ const plainEnvironment = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
 /** Beside the bundle, above its chunks, or, from the sources, where it is built to. */
 const builtProgram = (): string => {
   const candidates = ['keychain.cjs', '../keychain.cjs', '../../dist/keychain.cjs'].map((path) =>
-    fileURLToPath(new URL(path, import.meta.url)),
+    fileURLToPath(new URL(path, THIS_FILE)),
   );
   return candidates.find((path) => existsSync(path)) ?? (candidates[0] as string);
 };
+
+/** A URL, or in the bundle of a plain get a path (build.js). */
+const THIS_FILE = import.meta.url.startsWith('file:')
+  ? import.meta.url
+  : pathToFileURL(import.meta.url);
