@@ -1,34 +1,28 @@
-import * as oauth from 'oauth4webapi';
-import type { Client } from '../credential.ts';
-import { clientAuthentication } from '../oauth/client-authentication.ts';
-import type { Secret } from '../secret.ts';
-import { through } from './discover.ts';
-import { createFetch } from './fetch.ts';
+import type { Credential } from '../credential.ts';
+import { planRevocation } from '../oauth/revocation-plan.ts';
+import { revoke } from '../oauth/revoke.ts';
+import { systemClock } from '../platform/clock.ts';
 
-/** Revokes a token that nobody is going to keep (RFC 7009). False: it lives on. */
-export const revoke = async (
-  client: Client,
-  token: Secret | null | undefined,
+/** Revokes tokens that nobody is going to keep, the provider's way. False: they may live on. */
+export const revokeUnkept = async (
+  record: Credential,
   env: NodeJS.ProcessEnv,
 ): Promise<boolean> => {
-  const { revocationEndpoint, clientId, issuer, extras } = client;
-  if (revocationEndpoint === null || token == null) {
-    return false;
-  }
+  const { client, refreshToken, accessToken, idToken } = record;
+  const held = [refreshToken, accessToken, idToken].filter((token) => token !== null);
   try {
-    const authentication = await clientAuthentication(client);
-    if ('problem' in authentication) {
+    const plan = await planRevocation(record, systemClock());
+    if (plan.kind === 'impossible') {
       return false;
     }
-    const response = await oauth.revocationRequest(
-      { issuer: issuer ?? revocationEndpoint, revocation_endpoint: revocationEndpoint },
-      { client_id: clientId ?? '' },
-      authentication,
-      token.reveal(),
-      through(createFetch(env, extras?.tls ?? undefined)),
-    );
-    await oauth.processRevocationResponse(response);
-    return true;
+    // The first is the refresh token, if there is one: without it nothing is renewed.
+    const [first, ...rest] = plan.steps;
+    const gone =
+      first !== undefined && (await revoke(first, client, { env, held })).kind === 'dead';
+    for (const step of rest) {
+      await revoke(step, client, { env, held });
+    }
+    return gone;
   } catch {
     return false;
   }

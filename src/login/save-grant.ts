@@ -15,7 +15,7 @@ import type { Granted, RefreshOutcome } from '../refresh-outcome.ts';
 import { shortFingerprint } from '../secret.ts';
 import type { Store, StoreLease } from '../store/store.ts';
 import { type Account, accountOf, isSameAccount } from './account.ts';
-import { revoke } from './revoke.ts';
+import { revokeUnkept } from './revoke.ts';
 import type { LoginSettings } from './settings.ts';
 
 export interface Saved {
@@ -74,9 +74,7 @@ export const saveGrant = async (
     });
     return 'record' in result ? await readBack(store, result) : result;
   } catch (error) {
-    throw answers[0] === undefined
-      ? error
-      : await givenUp(error, answers[0].outcome.tokens, settings, options);
+    throw answers[0] === undefined ? error : await givenUp(error, answers[0], settings, options);
   } finally {
     await signals.release();
   }
@@ -236,11 +234,11 @@ const readBack = async (store: Store, saved: Saved): Promise<Saved> => {
 /** Tokens that nobody holds must not go on living, if that can be helped. */
 const givenUp = async (
   error: unknown,
-  tokens: TokenResponse,
+  { outcome, sent }: Answer,
   settings: LoginSettings,
   { env }: SaveOptions,
 ): Promise<unknown> => {
-  const revoked = await revoke(settings.client, tokens.refreshToken ?? tokens.accessToken, env);
+  const revoked = await revokeUnkept(recordOf(settings, outcome.tokens, sent, null, null), env);
   if (!(error instanceof TokenctlError)) {
     return error;
   }

@@ -93,7 +93,11 @@ const checked = (login: string, option: string, address: string): string => {
 const variables =
   (login: string, preset: Provider | null, given: Readonly<Record<string, string>>) =>
   (address: string): string =>
-    address.replace(/\{([\w-]+)\}/g, (_, name: string) => {
+    address.replace(/\{([\w-]+)\}/g, (template, name: string) => {
+      if (name === 'client_id') {
+        // Filled in when it is used: the client may not be known yet.
+        return template;
+      }
       const variable = preset?.variables?.[name];
       const value = given[name] ?? variable?.default;
       if (value === undefined || !/^[A-Za-z0-9][A-Za-z0-9._:-]*$/.test(value)) {
