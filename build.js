@@ -1,6 +1,7 @@
 // Bundles the library and the command into dist/.
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 const SOURCE = join(import.meta.dirname, 'src');
@@ -148,6 +149,20 @@ await build({
   outExtension: { '.js': '.cjs' },
   supported: { 'dynamic-import': false },
 });
+
+// Manual pages, made of what --help says.
+const manual = join(import.meta.dirname, 'dist', 'man-page.cjs');
+await build({
+  ...commandOptions,
+  entryPoints: { 'man-page': 'src/cli/man-page.ts' },
+  banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href;" },
+});
+const { manPages } = await import(pathToFileURL(manual).href);
+mkdirSync(join(import.meta.dirname, 'dist', 'man'));
+for (const [name, text] of await manPages(version)) {
+  writeFileSync(join(import.meta.dirname, 'dist', 'man', name), text);
+}
+rmSync(manual);
 
 // The bundled libraries' licences ask to be kept with every copy.
 const packages = new Set(

@@ -34,7 +34,7 @@ export const runProgram = async (args: readonly string[]): Promise<void> => {
   }
 };
 
-const buildProgram = async (args: readonly string[]): Promise<Command> => {
+export const buildProgram = async (args: readonly string[]): Promise<Command> => {
   const program = new Command('tokenctl')
     .description('One OAuth login, shared by any number of processes, that never breaks itself.')
     .version(TOKENCTL_VERSION, '-V, --version', 'print the version')
