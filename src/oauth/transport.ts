@@ -161,7 +161,7 @@ const startRequest = (
     for (const [name, value] of Object.entries(headers)) {
       request.setHeader(name, value);
     }
-    if (method === 'POST') {
+    if (method !== 'GET') {
       request.setHeader('content-length', Buffer.byteLength(body));
     }
   } catch (error) {

@@ -348,18 +348,34 @@ describe('through a proxy, to a server with a certificate of a private authority
     return { server, proxy, env: { HTTPS_PROXY: proxy.url, SSL_CERT_FILE: authority().file } };
   };
 
-  test.each(['code', 'device', 'machine'] as const)('signs in (%s)', async (flow) => {
+  test.each<[string, Partial<LoginRequest>, string]>([
+    ['code', { flow: 'code' }, 'POST /token'],
+    ['device', { flow: 'device' }, 'POST /device'],
+    ['machine', { flow: 'machine' }, 'POST /token'],
+    ['a client that is registered', { clientId: undefined }, 'POST /register'],
+    ['a pushed request', { par: true }, 'POST /par'],
+    ['tokens bound to a key', { dpop: true }, 'POST /token'],
+  ])('signs in (%s)', async (_, request, asked) => {
     const { server, proxy, env } = await company();
+    server.metadata.registration_endpoint = `${server.issuer}/register`;
+    server.metadata.pushed_authorization_request_endpoint = `${server.issuer}/par`;
+    if (request.dpop) {
+      server.answers = [{ json: { ...TOKENS, token_type: 'DPoP' } }];
+    }
     const { result, person } = begin(
-      { issuer: server.issuer, clientId: 'cli', flow },
+      { issuer: server.issuer, clientId: 'cli', ...request },
       createPerson(env),
     );
-    if (flow === 'code') {
-      await visit(back(await person.url, { code: 'c' }));
+    if ((request.flow ?? 'code') === 'code') {
+      const url = await person.url;
+      // What was pushed is not in the address.
+      const { form } = server.requests.find(({ what }) => what === 'POST /par') ?? {};
+      await visit(back(new URL(`?${form ?? url.searchParams}`, url), { code: 'c' }));
     }
     expect((await result).record.accessToken?.reveal()).toBe(TOKENS.access_token);
     expect(new Set(proxy.tunnels)).toEqual(new Set([new URL(server.issuer).host]));
     expect(proxy.tunnels).toHaveLength(server.requests.length);
+    expect(server.asked()).toContain(asked);
   });
 
   test('does not without that authority, and says what to look at', async () => {

@@ -99,6 +99,16 @@ export const startFakeServer = async (
         );
       case 'POST /device':
         return { json: server.device };
+      case 'POST /register':
+        return {
+          status: 201,
+          json: { client_id: 'registered', token_endpoint_auth_method: 'none' },
+        };
+      case 'POST /par':
+        return {
+          status: 201,
+          json: { request_uri: 'urn:ietf:params:oauth:request_uri:x', expires_in: 60 },
+        };
       default:
         return { status: 404, json: {} };
     }
