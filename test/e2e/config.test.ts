@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { need } from '../support/need.ts';
@@ -13,7 +13,7 @@ variables.host = { description = "the server", default = "id.acme.example" }
 `;
 const TOKENS = {
   access_token: 'an-access-token',
-  refresh_token: 'r',
+  refresh_token: 'a-refresh-token-of-acme',
   expires_in: 3600,
   client_id: 'cli',
 };
@@ -97,10 +97,25 @@ describe('a configuration with a mistake', () => {
   test('is no concern of who does not', async () => {
     const home = homeWith('][');
     const input = JSON.stringify({ ...TOKENS, token_endpoint: 'https://x/t' });
-    expect(await home.run(['import', 'work'], { input })).toMatchObject({ code: 0, stderr: '' });
+    // Without --store it might be the one to say where.
+    expect((await home.run(['import', 'work'], { input })).code).toBe(6);
+    const told = await home.run(['import', 'work', '--store', 'file'], { input });
+    expect(told).toMatchObject({ code: 0, stderr: '' });
     expect(await home.run(['get', 'work'])).toMatchObject({ code: 0, stderr: '' });
     expect(await home.run(['status'])).toMatchObject({ code: 0, stderr: '' });
   });
+});
+
+test('the place for refresh tokens that it names is where a new login goes', async () => {
+  const home = homeWith('[defaults]\nstore = "encrypted"\n');
+  const passphrase = join(home.home, '..', 'passphrase');
+  writeFileSync(passphrase, 'a long enough passphrase\n', { mode: 0o600 });
+  const env = { TOKENCTL_PASSPHRASE_FILE: passphrase };
+  const input = JSON.stringify({ ...TOKENS, token_endpoint: 'https://x/t' });
+  expect(await home.run(['import', 'work'], { input, env })).toMatchObject({ code: 0, stderr: '' });
+  const stored = readFileSync(home.recordPath('work'), 'utf8');
+  expect(stored).toContain('"encrypted"');
+  expect(stored).not.toContain(TOKENS.refresh_token);
 });
 
 describe('the configuration is refused', () => {

@@ -72,9 +72,10 @@ const run = async (name: string, file: string | undefined, options: Options): Pr
   if (taken !== null) {
     say(`${taken.said}\n`);
   }
-  const config = await readConfig();
-  const known = namesProvider(tokens) ? knownProviders(config) : undefined;
-  const usualPlace = config.defaults.store;
+  // It may say that refresh tokens belong in the keychain: what it says must not be passed over.
+  const config = place === undefined || namesProvider(tokens) ? await readConfig() : null;
+  const known = config !== null && namesProvider(tokens) ? knownProviders(config) : undefined;
+  const usualPlace = config?.defaults.store;
   const record = await importTokens(store, tokens, timeoutMs, { known, place, usualPlace });
   reportLeftovers(name, record);
   if (taken !== null) {
