@@ -20,8 +20,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           setupFiles,
           testTimeout: 300_000,
-          // Each of these starts dozens of processes: one after the other, and after the rest.
-          fileParallelism: false,
+          // Each of these starts dozens of processes, and waits a lot: two at a time, and after the rest.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
