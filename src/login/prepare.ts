@@ -70,7 +70,13 @@ export const requirePlace = (login: string, asked: LoginRequest, before: Before 
   presetOf(login, namesNothing(asked) && before !== null ? again(asked, before) : asked);
 };
 
-const namesNothing = ({ provider, issuer, tokenEndpoint, clientId }: LoginRequest): boolean =>
+/** As the last time: neither the server nor the client is said. */
+export const namesNothing = ({
+  provider,
+  issuer,
+  tokenEndpoint,
+  clientId,
+}: LoginRequest): boolean =>
   [provider, issuer, tokenEndpoint, clientId].every((each) => each === undefined);
 
 /** The same as the last time, save for what is said now. */
