@@ -2,7 +2,6 @@ import { underLease } from '../change-record.ts';
 import type { Client, Credential } from '../credential.ts';
 import { TokenctlError } from '../errors.ts';
 import { KEYCHAIN_LIMIT_MS } from '../keep-apart.ts';
-import type { Secret } from '../secret.ts';
 import { faultError } from '../store/kept-fault.ts';
 import type { Store } from '../store/store.ts';
 import { namesNothing } from './prepare.ts';
@@ -21,10 +20,12 @@ export const withOpenClient = async (
   request: LoginRequest,
   before: Credential | null,
 ): Promise<Credential | null> => {
-  if (before === null || !usesKeptSecrets(request, before.client)) {
+  const wanted = before === null ? [] : keptSecrets(request, before.client);
+  if (wanted.length === 0) {
     return before;
   }
   const { login } = store;
+  const anew = `or give it anew: tokenctl login ${login} ${wanted.join(' ')}`;
   return underLease<Credential | null>(store, LEASE_TIMEOUT_MS, async (lease) => {
     const record = (await lease.read())?.record ?? null;
     if (record === null) {
@@ -33,28 +34,31 @@ export const withOpenClient = async (
     const foreign = await store.whyForeign(record);
     if (foreign !== null) {
       // To open its entry is to write it, and where it came from has another lock.
-      throw new TokenctlError('refused', `${foreign}, and the secret of its client with it`, {
-        login,
-        hint: `tokenctl adopt ${login}; or sign in with --client-id and the client's secret or key`,
-      });
+      const what = `${foreign}, and so is the secret of its client`;
+      throw new TokenctlError('refused', what, { login, hint: `tokenctl adopt ${login}; ${anew}` });
     }
     const opened = await lease.open(record, KEYCHAIN_LIMIT_MS);
     if (opened.kind === 'closed') {
-      throw faultError(opened.fault, login);
+      const { code, message, hint } = faultError(opened.fault, login);
+      const what = `${message}: the secret of the client is there, too`;
+      throw new TokenctlError(code, what, { login, hint: `${hint}; ${anew}` });
     }
     return { result: opened.record };
   });
 };
 
-/** A client that is named anew brings its secrets along. */
-const usesKeptSecrets = (request: LoginRequest, { clientSecret, extras }: Client): boolean => {
-  const isKept = (said: unknown, held: Secret | null | undefined) =>
-    said === undefined && held?.isElsewhere === true;
-  return (
-    namesNothing(request) &&
-    (isKept(request.client.clientSecret, clientSecret) ||
-      isKept(request.client.clientKey, extras?.clientKey) ||
-      isKept(request.client.tls, extras?.tls?.key) ||
-      isKept(request.assertion, extras?.assertion?.key))
-  );
+/** The options that would say anew what is kept apart, and is not said. */
+const keptSecrets = (request: LoginRequest, { clientSecret, extras }: Client): string[] => {
+  const { client, assertion } = request;
+  const held = [
+    [client.clientSecret, clientSecret, '--client-secret-file FILE'],
+    [client.clientKey, extras?.clientKey, '--client-key FILE'],
+    [client.tls, extras?.tls?.key, '--client-certificate FILE --client-certificate-key FILE'],
+    [assertion, extras?.assertion?.key, '--assertion-key FILE'],
+  ] as const;
+  return namesNothing(request)
+    ? held
+        .filter(([said, secret]) => said === undefined && secret?.isElsewhere === true)
+        .map(([, , option]) => option)
+    : [];
 };

@@ -139,19 +139,21 @@ describe('a login whose client has secrets, kept encrypted', () => {
 
 describe('signing in again where what is kept apart cannot be had', () => {
   test('says so before anybody is asked; a client that is named anew needs none of it', async () => {
-    const { home, run, signIn, provider, record, secretFile } = await stage();
+    const { home, run, signIn, again, provider, record, secretFile } = await stage();
     const client = ['--client-id', BASIC, '--client-secret-file', secretFile(SECRET)];
     await signIn('work', '--store', 'encrypted', ...client);
     const before = record();
     const refused = await home.run(['login', 'work', '--no-browser']);
     expect([refused.code, refused.stderr]).toEqual([
       6,
-      expect.stringContaining('TOKENCTL_PASSPHRASE_FILE'),
+      expect.stringMatching(/TOKENCTL_PASSPHRASE_FILE.*work --client-secret-file FILE/),
     ]);
     expect(refused.stderr).not.toContain('open this address');
     expect(record()).toEqual(before);
     expect(provider.count('authorization_code')).toBe(1);
+    // As for the first time, or only what is missing.
     expect(await signIn('work', ...client)).toMatchObject({ code: 0 });
+    expect(await again('work', ...client.slice(2))).toMatchObject({ code: 0 });
     expect(await run(['get', 'work', '--force'])).toMatchObject({ code: 0, stderr: '' });
   });
 
