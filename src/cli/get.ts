@@ -46,7 +46,7 @@ export const get = async (
           login: name,
           hint:
             token.lifeboat === null
-              ? `use it now; then tokenctl import ${name}`
+              ? `use it now; then sign in again: tokenctl login ${name}`
               : `make the store writable: the next get takes what was saved in '${token.lifeboat}'`,
         },
       ),

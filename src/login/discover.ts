@@ -1,6 +1,7 @@
 import * as oauth from 'oauth4webapi';
 import { printable, TokenctlError } from '../errors.ts';
 import type { Fetch } from './fetch.ts';
+import { checkMetadata } from './metadata.ts';
 
 /**
  * The metadata of an authorization server: OpenID Connect Discovery, else RFC 8414. The issuer in it
@@ -20,8 +21,12 @@ export const discover = async (
       ...through(fetch),
     });
     try {
-      return await oauth.processDiscoveryResponse(address, response);
+      const metadata = await oauth.processDiscoveryResponse(address, response);
+      return checkMetadata(metadata, printable(address.host));
     } catch (error) {
+      if (error instanceof TokenctlError) {
+        throw error;
+      }
       last = error;
       // Somebody answers for another issuer: no second opinion is asked for.
       if (response.status === 200 && codeOf(error) === oauth.JSON_ATTRIBUTE_COMPARISON) {

@@ -52,7 +52,7 @@ export const prepare = async (
     client: withGrant(client, request, flow, scope, preset),
     scope,
     parameters: parametersOf(request, preset),
-    ...chooseRedirect(request, preset, remembered, registers),
+    ...chooseRedirect(request, preset, remembered, { registers, flow }),
     pkce: preset?.pkce !== 'none',
     hosts: request.hosts ?? filledIn(preset?.hosts) ?? before?.hosts ?? [],
     registration: asked === request ? null : (remembered?.signIn?.registration ?? null),
@@ -70,7 +70,13 @@ export const requirePlace = (login: string, asked: LoginRequest, before: Before 
   presetOf(login, namesNothing(asked) && before !== null ? again(asked, before) : asked);
 };
 
-const namesNothing = ({ provider, issuer, tokenEndpoint, clientId }: LoginRequest): boolean =>
+/** As the last time: neither the server nor the client is said. */
+export const namesNothing = ({
+  provider,
+  issuer,
+  tokenEndpoint,
+  clientId,
+}: LoginRequest): boolean =>
   [provider, issuer, tokenEndpoint, clientId].every((each) => each === undefined);
 
 /** The same as the last time, save for what is said now. */
@@ -122,7 +128,31 @@ const presetOf = (
       hint: `known: ${Object.keys(known).join(', ')}; any other works by --issuer URL`,
     });
   }
-  return { name, preset: filled(login, preset, variables) };
+  return { name, preset: ofServer(filled(login, preset, variables), tokenEndpoint) };
+};
+
+/**
+ * Of a server of the same kind at another place only the kind is known: none of its tokens goes to an
+ * address of the preset's.
+ */
+const ofServer = (preset: Provider, tokenEndpoint: string | undefined): Provider => {
+  const isThere =
+    tokenEndpoint === undefined ||
+    !URL.canParse(tokenEndpoint) ||
+    // Which it is has not been said, and whatever is missing says so.
+    preset.tokenEndpoint.includes('{') ||
+    new URL(tokenEndpoint).origin === new URL(preset.tokenEndpoint).origin;
+  if (isThere) {
+    return preset;
+  }
+  const {
+    authorizationEndpoint: _,
+    deviceAuthorizationEndpoint: __,
+    revocationEndpoint: ___,
+    issuer: ____,
+    ...kind
+  } = preset;
+  return { ...kind, hosts: [] };
 };
 
 /** Where a part was not said, whatever address it is missing from says so. */

@@ -9,7 +9,7 @@ export const chooseRedirect = (
   { redirectUri, port }: LoginRequest,
   preset: Provider | null,
   before: Before | null,
-  registers: boolean,
+  { registers, flow }: { registers: boolean; flow: LoginSettings['flow'] },
 ): Pick<LoginSettings, 'redirect' | 'fixedRedirectUri'> => {
   if (redirectUri !== undefined) {
     const url = parse(redirectUri);
@@ -21,7 +21,7 @@ export const chooseRedirect = (
     }
     return { redirect: { uri: redirectUri }, fixedRedirectUri: redirectUri };
   }
-  if (preset?.redirectPort === 'fixed' && port === undefined) {
+  if (flow === 'code' && preset?.redirectPort === 'fixed' && port === undefined) {
     throw new TokenctlError('usage', 'this provider compares the redirect URI to the letter', {
       hint: `register http://${preset.redirectHost ?? '127.0.0.1'}:8765${PATH} there and add --port 8765${preset.registration === undefined ? '' : ` (${preset.registration})`}`,
     });

@@ -5,8 +5,9 @@ import type { Store } from '../store/store.ts';
 import type { Trace } from '../trace.ts';
 import { createFetch } from './fetch.ts';
 import { run } from './flows.ts';
+import { withOpenClient } from './open-client.ts';
 import type { Person } from './person.ts';
-import { prepare, requirePlace } from './prepare.ts';
+import { namesNothing, prepare, requirePlace } from './prepare.ts';
 import { rendezvous } from './rendezvous.ts';
 import type { Saved } from './save-grant.ts';
 import type { LoginRequest, LoginSettings } from './settings.ts';
@@ -36,14 +37,16 @@ export const signIn = async (
   const end = monotonicMs() + request.timeoutMs;
   const lock = await rendezvous(store, person, end);
   try {
-    const now = await recordOf(store);
-    if (now !== null && now.recordId !== known) {
-      return { record: now, account: null, warnings: [], byAnother: true };
+    const stored = await recordOf(store);
+    if (stored !== null && stored.recordId !== known) {
+      return { record: stored, account: null, warnings: [], byAnother: true };
     }
+    const now = await withOpenClient(store, request, stored);
     const { env } = person;
+    const sameClient = namesNothing(request) ? now?.client : undefined;
     const fetch = createFetch(
       env,
-      request.client.tls ?? now?.client.extras?.tls ?? undefined,
+      request.client.tls ?? sameClient?.extras?.tls ?? undefined,
       trace,
     );
     const settings = await prepare(store.login, request, now, { fetch, env });

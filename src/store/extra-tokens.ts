@@ -141,7 +141,9 @@ const extraLease = (
 const keepExtra = async (path: string, { refreshToken: _, ...next }: Credential): Promise<void> => {
   const beside = `${path}.new`;
   const client = { ...next.client, clientSecret: null, extras: undefined };
-  const text = serialiseRecord({ ...next, client, refreshToken: null, signIn: undefined }, 'none');
+  // Nor an encrypted copy of them, which no move and no new passphrase would ever reach.
+  const bare = { ...next, client, refreshToken: null, signIn: undefined, kept: null };
+  const text = serialiseRecord(bare, 'none');
   try {
     await nodeFileSystem.unlink(beside).catch(() => {});
     await nodeFileSystem.createDurable(beside, text);

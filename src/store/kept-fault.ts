@@ -66,7 +66,7 @@ const keychain = (kind: KeptFault['kind'], login: string): readonly [string, str
     case 'missing':
       return [
         'the keychain has no entry for this login',
-        `if it is in another keychain, run it there; else sign in again: tokenctl import ${login}`,
+        `if it is in another keychain, run it there; else sign in again: tokenctl login ${login}`,
       ];
   }
 };
@@ -83,7 +83,7 @@ const encrypted = (kind: KeptFault['kind'], login: string): readonly [string, st
     case 'missing':
       return [
         'what is encrypted belongs to another login',
-        `restore the credential file, or sign in again: tokenctl import ${login}`,
+        `restore the credential file, or sign in again: tokenctl login ${login}`,
       ];
     default:
       return [

@@ -138,7 +138,7 @@ const requireSafeFile = (stats: Stats, login: string, path: string): void => {
     throw refuse(
       `the credential file is too large (${stats.size} bytes)`,
       login,
-      `${moveAway}, and sign in again: tokenctl import ${login}`,
+      `${moveAway}, and sign in again: tokenctl login ${login}`,
     );
   }
 };

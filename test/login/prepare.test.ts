@@ -90,12 +90,12 @@ describe('a preset', () => {
       clientId: 'x',
       client: { clientSecret: new Secret('s3cret') },
       scope: 'write',
-      tokenEndpoint: 'https://other.example/token',
+      tokenEndpoint: 'https://git.example.com/other',
       parameters: [['prompt', 'login']],
     });
     expect(settings).toMatchObject({
       scope: 'write',
-      client: { tokenEndpoint: 'https://other.example/token', authMethod: 'client_secret_post' },
+      client: { tokenEndpoint: 'https://git.example.com/other', authMethod: 'client_secret_post' },
       server: { authorizationEndpoint: 'https://git.example.com/authorize' },
       parameters: [
         ['access_type', 'offline'],
@@ -103,6 +103,39 @@ describe('a preset', () => {
       ],
     });
   });
+
+  test('at another place lends only its kind: no token goes to its own addresses', async () => {
+    preset({
+      tokenEndpoint: 'https://acme.example/token',
+      authorizationEndpoint: 'https://acme.example/authorize',
+      revocationEndpoint: 'https://acme.example/revoke',
+      issuer: 'https://acme.example',
+      quirks: ['revoke-by-token-alone'],
+      variables: {},
+    });
+    const tokenEndpoint = 'https://acme.corp.example/token';
+    const request = { provider: 'acme', tokenEndpoint, clientId: 'x' };
+    const authorizationEndpoint = 'https://acme.corp.example/authorize';
+    expect(await settle('work', { ...request, authorizationEndpoint })).toMatchObject({
+      provider: 'acme',
+      hosts: [],
+      scope: 'read offline',
+      server: { authorizationEndpoint, issuer: null },
+      client: { tokenEndpoint, revocationEndpoint: null, issuer: null },
+    });
+    await expect(settle('work', { ...request, flow: 'code' })).rejects.toMatchObject({
+      hint: expect.stringContaining('--authorization-endpoint'),
+    });
+  });
+
+  test.each(['device', 'machine'] as const)(
+    'that compares redirects to the letter needs none for the %s flow',
+    async (flow) => {
+      preset({ redirectPort: 'fixed' });
+      const settings = await settle('work', { provider: 'acme', clientId: 'x', flow });
+      expect([settings.flow, settings.fixedRedirectUri]).toEqual([flow, null]);
+    },
+  );
 
   test.each([
     ['no client id', {}, {}, /client id/, /acme\.example\/apps/],

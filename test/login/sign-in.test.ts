@@ -220,8 +220,9 @@ describe('what a server says of itself', () => {
       token_endpoint: 'http://id.example.com/token',
     };
     const { result, person } = begin({ issuer: server.issuer, clientId: 'x' });
-    await visit(back(await person.url, { code: 'c' }));
     await expect(result).rejects.toMatchObject({ message: expect.stringContaining('not https') });
+    // Before anybody was asked for anything.
+    expect(person.said).toEqual([]);
   });
 
   test('may be at the place of RFC 8414 instead, or nowhere', async () => {

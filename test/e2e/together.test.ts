@@ -1,0 +1,270 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { filesBelow } from '../support/expired-login.ts';
+import { createSharedLogin } from '../support/login.ts';
+import { OIDC_CLIENTS, startOidcProvider } from '../support/oidc-provider.ts';
+import { playPerson, startLogin } from '../support/sign-in.ts';
+import { createHome, type Home } from '../support/tokenctl.ts';
+
+/** Where one part of tokenctl meets another: sign-in, encrypted secrets, other tokens, logout. */
+
+const PASSPHRASE = 'correct horse battery staple';
+const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const PUBLIC_JWK = { ...publicKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig' };
+const ROBOT = 'robot-secret-of-the-machine';
+const { clientId: BASIC, clientSecret: SECRET } = OIDC_CLIENTS.client_secret_basic;
+
+const stage = async () => {
+  const provider = await startOidcProvider({
+    accessTokenLifetime: 60,
+    clients: [
+      {
+        client_id: 'signer',
+        token_endpoint_auth_method: 'private_key_jwt',
+        application_type: 'native',
+        redirect_uris: ['http://127.0.0.1/callback'],
+        grant_types: ['authorization_code', 'refresh_token'],
+        response_types: ['code'],
+        jwks: { keys: [PUBLIC_JWK] },
+      },
+      {
+        client_id: 'robot',
+        client_secret: ROBOT,
+        grant_types: ['client_credentials'],
+        redirect_uris: [],
+        response_types: [],
+      },
+      {
+        client_id: 'signing-robot',
+        token_endpoint_auth_method: 'private_key_jwt',
+        grant_types: ['client_credentials'],
+        redirect_uris: [],
+        response_types: [],
+        jwks: { keys: [PUBLIC_JWK] },
+      },
+    ],
+    features: {
+      clientCredentials: { enabled: true },
+      dPoP: { enabled: true },
+      registration: { enabled: true },
+      registrationManagement: { enabled: true },
+      introspection: { enabled: true },
+    },
+    scopes: ['api', 'other'],
+  });
+  onTestFinished(() => provider.stop());
+  const home = createHome();
+  const files = join(home.home, '..');
+  const passphrase = join(files, 'passphrase');
+  const keyFile = join(files, 'key.pem');
+  writeFileSync(passphrase, `${PASSPHRASE}\n`, { mode: 0o600 });
+  writeFileSync(keyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  const secretFile = (secret: string) => {
+    const path = join(files, 'secret');
+    writeFileSync(path, secret, { mode: 0o600 });
+    return path;
+  };
+  const env = { TOKENCTL_PASSPHRASE_FILE: passphrase };
+  const run = (args: readonly string[], input = '') => home.run(args, { env, input });
+  const signIn = async (name: string, ...more: string[]) => {
+    const login = startLogin(
+      home,
+      [
+        ...['login', name, '--issuer', provider.issuer, '--scope', 'openid offline_access'],
+        ...['--param', 'prompt=consent', '--no-browser', ...more],
+      ],
+      env,
+    );
+    await playPerson('alice', await login.url);
+    return login.result;
+  };
+  const again = async (name: string, ...more: string[]) => {
+    const login = startLogin(home, ['login', name, '--no-browser', ...more], env);
+    await playPerson('alice', await login.url);
+    return login.result;
+  };
+  return {
+    ...{ provider, home, env, run, signIn, again, secretFile, keyFile, files },
+    record: (name = 'work') => JSON.parse(readFileSync(home.recordPath(name), 'utf8')),
+    isLive: async (token: string, type = 'Bearer') =>
+      (await fetch(provider.resource, { headers: { authorization: `${type} ${token.trim()}` } }))
+        .status === 200,
+    logins: () =>
+      readdirSync(join(home.home, 'credentials')).filter((entry) => /^work/.test(entry)),
+  };
+};
+
+/** What of these texts can be read in the store. */
+const plainIn = ({ home }: Home, texts: readonly string[]): string[] => {
+  const all = filesBelow(home).map(({ text }) => text);
+  return texts.filter((text) => all.some((each) => each.includes(text)));
+};
+
+describe('a login whose client has secrets, kept encrypted', () => {
+  test.each([
+    ['a client secret', 'secret'],
+    ['a client key', 'key'],
+    ['a key for DPoP', 'dpop'],
+    ['a client that registered itself', 'registered'],
+  ])('%s: sign in, renew, sign in again by name, stay there, and log out', async (_, kind) => {
+    const { home, run, signIn, again, record, isLive, logins, ...on } = await stage();
+    const client = {
+      secret: ['--client-id', BASIC, '--client-secret-file', on.secretFile(SECRET)],
+      key: ['--client-id', 'signer', '--client-key', on.keyFile],
+      dpop: ['--client-id', OIDC_CLIENTS.none.clientId, '--dpop'],
+      registered: [],
+    }[kind] as string[];
+    expect(await signIn('work', '--store', 'encrypted', ...client)).toMatchObject({ code: 0 });
+    expect(record()).toMatchObject({ refresh_token: null, kept: { in: 'encrypted' } });
+    expect(await run(['get', 'work', '--force'])).toMatchObject({ code: 0, stderr: '' });
+    const { kept } = record();
+    expect(await again('work')).toMatchObject({ code: 0 });
+    expect(record()).toMatchObject({ refresh_token: null, kept: { in: 'encrypted' } });
+    expect(record().kept.sealed).not.toBe(kept.sealed);
+    const renewed = await run(['get', 'work', '--force']);
+    expect(renewed).toMatchObject({ code: 0, stderr: '' });
+    const shown = JSON.parse((await run(['status', 'work', '--json'])).stdout);
+    expect(shown).toMatchObject({ store: 'encrypted', state: 'fresh', refreshable: true });
+    // The words of the client are nowhere to be read.
+    const { d } = privateKey.export({ format: 'jwk' });
+    expect(plainIn(home, [SECRET, String(d)])).toEqual([]);
+    const out = await run(['logout', 'work']);
+    expect([out.code, out.stderr]).toEqual([0, '']);
+    expect(await isLive(renewed.stdout)).toBe(false);
+    expect(logins()).toEqual([]);
+  });
+});
+
+describe('signing in again where what is kept apart cannot be had', () => {
+  test('says so before anybody is asked; a client that is named anew needs none of it', async () => {
+    const { home, run, signIn, again, provider, record, secretFile } = await stage();
+    const client = ['--client-id', BASIC, '--client-secret-file', secretFile(SECRET)];
+    await signIn('work', '--store', 'encrypted', ...client);
+    const before = record();
+    const refused = await home.run(['login', 'work', '--no-browser']);
+    expect([refused.code, refused.stderr]).toEqual([
+      6,
+      expect.stringMatching(/TOKENCTL_PASSPHRASE_FILE.*work --client-secret-file FILE/),
+    ]);
+    expect(refused.stderr).not.toContain('open this address');
+    expect(record()).toEqual(before);
+    expect(provider.count('authorization_code')).toBe(1);
+    // As for the first time, or only what is missing.
+    expect(await signIn('work', ...client)).toMatchObject({ code: 0 });
+    expect(await again('work', ...client.slice(2))).toMatchObject({ code: 0 });
+    expect(await run(['get', 'work', '--force'])).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('a copy says what to do, and the original goes on', async () => {
+    const { home, run, signIn, secretFile } = await stage();
+    const client = ['--client-id', BASIC, '--client-secret-file', secretFile(SECRET)];
+    await signIn('work', '--store', 'encrypted', ...client);
+    cpSync(home.recordPath('work'), home.recordPath('copy'));
+    const refused = await run(['login', 'copy', '--no-browser']);
+    expect([refused.code, refused.stderr]).toEqual([
+      6,
+      expect.stringMatching(/tokenctl adopt copy/),
+    ]);
+    expect(await run(['get', 'work', '--force'])).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe('a machine login, kept encrypted', () => {
+  test.each([
+    ['by its secret', 'robot'],
+    ['by its key', 'signing-robot'],
+    ['by a key that is bound', 'dpop'],
+  ])('%s: is renewed by one for all, signed in again, and logged out', async (_, client) => {
+    const { home, env, run, provider, record, secretFile, keyFile, logins } = await stage();
+    const { issuer } = provider;
+    const args = [
+      ...['login', 'work', '--issuer', issuer, '--client-credentials', '--scope', 'api'],
+      ...(client === 'signing-robot'
+        ? ['--client-id', client, '--client-key', keyFile]
+        : ['--client-id', 'robot', '--client-secret-file', secretFile(ROBOT)]),
+      ...(client === 'dpop' ? ['--dpop'] : []),
+    ];
+    const login = await run([...args, '--store', 'encrypted']);
+    expect(login).toMatchObject({ code: 0, stderr: '' });
+    const { d } = privateKey.export({ format: 'jwk' });
+    expect(plainIn(home, [ROBOT, String(d)])).toEqual([]);
+    await run(['invalidate', 'work']);
+    const all = await home.runMany(8, ['get', 'work'], { env });
+    expect(all.map(({ code, stderr }) => [code, stderr])).toEqual(Array(8).fill([0, '']));
+    expect(new Set(all.map(({ stdout }) => stdout)).size).toBe(1);
+    expect(provider.count('client_credentials', 200)).toBe(2);
+    const other = await run(['get', 'work', '--scope', 'other', '--json']);
+    expect([JSON.parse(other.stdout).scope, other.stderr]).toEqual(['other', '']);
+    expect(await run(['login', 'work'])).toMatchObject({ code: 0, stderr: '' });
+    expect(record()).toMatchObject({ client_secret: null, kept: { in: 'encrypted' } });
+    expect(provider.count('client_credentials', 200)).toBe(4);
+    expect(await run(['logout', 'work'])).toMatchObject({ code: 0, stderr: '' });
+    expect(logins()).toEqual([]);
+  });
+});
+
+describe('other access tokens beside an encrypted login', () => {
+  const twoTokens = async () => {
+    const login = await createSharedLogin({ scope: 'read write admin' });
+    await login.importGrant('work', 3600);
+    const passphrase = join(login.home, '..', 'passphrase');
+    writeFileSync(passphrase, `${PASSPHRASE}\n`, { mode: 0o600 });
+    const env = { TOKENCTL_PASSPHRASE_FILE: passphrase };
+    const run = (args: readonly string[], input = '') => login.run(args, { env, input });
+    expect(await run(['store', 'work', '--to', 'encrypted'])).toMatchObject({ code: 0 });
+    const read = () => run(['get', 'work', '--scope', 'read']);
+    const extras = () =>
+      readdirSync(join(login.home, 'credentials')).filter((entry) => entry.includes('~'));
+    const isLive = async (token: string) =>
+      (
+        await fetch(login.server.resource, {
+          headers: { authorization: `Bearer ${token.trim()}` },
+        })
+      ).status === 200;
+    return { ...login, env, run, read, extras, isLive };
+  };
+
+  test('are asked for once, and hold nothing of what is encrypted', async () => {
+    const { env, home, runMany, read, run, server, extras } = await twoTokens();
+    const all = await runMany(8, ['get', 'work', '--scope', 'read'], { env });
+    expect(all.map(({ code, stderr }) => [code, stderr])).toEqual(Array(8).fill([0, '']));
+    expect(server.refreshes).toBe(1);
+    const [file = ''] = extras();
+    const extra = JSON.parse(readFileSync(join(home, 'credentials', file), 'utf8'));
+    expect([extra.kept, extra.refresh_token]).toEqual([undefined, null]);
+    expect((await run(['get', 'work', '--force'])).code).toBe(0);
+    // It is still good, and needs no passphrase.
+    expect((await read()).stdout).toBe(all[0]?.stdout);
+    expect([server.refreshes, server.reuseDetections]).toEqual([2, 0]);
+  });
+
+  test('go on after the login was moved, and end with its logout', async () => {
+    const { read, run, server, extras, isLive } = await twoTokens();
+    const { stdout } = await read();
+    expect((await run(['store', 'work', '--to', 'file'])).code).toBe(0);
+    expect((await read()).stdout).toBe(stdout);
+    expect(server.refreshes).toBe(1);
+    expect((await run(['store', 'work', '--to', 'encrypted'])).code).toBe(0);
+    expect(await run(['logout', 'work'])).toMatchObject({ code: 0, stderr: '' });
+    expect([extras(), await isLive(stdout)]).toEqual([[], false]);
+  });
+
+  test('of a copy are served as its own token is, and renewed after it is adopted', async () => {
+    const { home, recordPath, read, run, server, extras } = await twoTokens();
+    const { stdout } = await read();
+    const [file = ''] = extras();
+    cpSync(recordPath('work'), recordPath('copy'));
+    cpSync(
+      join(home, 'credentials', file),
+      join(home, 'credentials', file.replace('work', 'copy')),
+    );
+    expect((await run(['get', 'copy', '--scope', 'read'])).stdout).toBe(stdout);
+    expect((await run(['get', 'copy', '--scope', 'write'])).code).toBe(6);
+    expect(await run(['adopt', 'copy'])).toMatchObject({ code: 0 });
+    expect((await run(['get', 'copy', '--scope', 'read'])).stdout).toBe(stdout);
+    expect((await run(['get', 'copy', '--scope', 'write'])).code).toBe(0);
+    expect(server.reuseDetections).toBe(0);
+  });
+});
