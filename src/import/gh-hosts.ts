@@ -1,13 +1,11 @@
 import { type Codec, type Found, isObject, type Json, textOf, unreadable } from './found.ts';
-import { type ParseYaml, parseMappings } from './yaml.ts';
+import { parseYaml } from './yaml.ts';
 
 /**
  * `hosts.yml` of the `gh` command: for each host its users, each with an `oauth_token`, and before
  * version 2.40 one token for a host.
  */
-export const ghHosts: Codec = (text) => readHosts(text, parseMappings);
-
-export const readHosts = (text: string, parseYaml: ParseYaml): readonly Found[] => {
+export const ghHosts: Codec = (text) => {
   const hosts = parseYaml(text);
   if (!isObject(hosts) || !Object.values(hosts).every(isObject)) {
     throw unreadable('a mapping for each host');

@@ -9,7 +9,7 @@ import { gitCredentials } from '../../src/import/git-credentials.ts';
 import { msalCache } from '../../src/import/msal-cache.ts';
 import { oauth2Token } from '../../src/import/oauth2-token.ts';
 import { ssoCache } from '../../src/import/sso-cache.ts';
-import { parseMappings } from '../../src/import/yaml.ts';
+import { parseYaml } from '../../src/import/yaml.ts';
 
 const HOSTS = `github.com:
     git_protocol: https # a comment
@@ -110,42 +110,39 @@ describe('YAML', () => {
   it.each([
     ['a: b # c', { a: 'b' }],
     ['a: b#c', { a: 'b#c' }],
-    ['a:', { a: null }],
-    ['a: null\nb: ~\nc: {}', { a: null, b: null, c: {} }],
+    ['a: 0123\nb: true\nc: {}', { a: '0123', b: 'true', c: {} }],
     ["a: 'it''s'\nb: \"x\\ny\"", { a: "it's", b: 'x\ny' }],
     ['---\na:\n  b:\n    c: 1\n  d: 2\ne: 3\r\n', { a: { b: { c: '1' }, d: '2' }, e: '3' }],
     ['a: https://x:1/y', { a: 'https://x:1/y' }],
+    ['\ufeffa: b', { a: 'b' }],
   ])('%j is %j', (text, value) => {
-    expect(parseMappings(text)).toEqual(value);
+    expect(parseYaml(text)).toEqual(value);
   });
 
   it.each([
-    '- a',
-    'a: [1]',
-    'a: &x b',
-    'a: *x',
-    'a: |\n  b',
-    'a: !tag b',
-    '\ta: b',
-    'a: b\n  c: d',
-    'a',
-    'a: 1\na: 2',
-    'a: "x',
-    '{a: b}',
-    'a:\n    b: 1\n  c: 2',
-    'a: b: c',
-    '%YAML 1.2',
-    'a: "\\x"',
-    'a: b\n---\nc: d',
-    '? a',
+    'a: *SECRET',
+    '\ta: SECRET',
+    'a: SECRET\n  c: d',
+    'SECRET: 1\nSECRET: 2',
+    'a: "SECRET',
+    'a:\n    b: SECRET\n  c: 2',
+    'a: SECRET: c',
+    'a: "\\xSECRET"',
+    'a: SECRET\n---\nc: d',
   ])('%j is refused, with its line and not its content', (text) => {
-    const refused = () => parseMappings(text);
+    const refused = () => parseYaml(text);
     expect(refused).toThrow(TokenctlError);
     expect(refused).toThrow(/^line \d: /);
+    expect(refused).not.toThrow(/SECRET/);
+  });
+
+  it('does not grow without end', () => {
+    const levels = Array.from({ length: 20 }, (_, n) => `l${n + 1}: &l${n + 1} [*l${n}, *l${n}]`);
+    expect(() => parseYaml(['l0: &l0 x', ...levels].join('\n'))).toThrow(TokenctlError);
   });
 
   it('pollutes no prototype', () => {
-    const read = parseMappings('__proto__:\n  polluted: yes\nconstructor: x');
+    const read = parseYaml('__proto__:\n  polluted: yes\nconstructor: x');
     expect(Object.keys(Object(read))).toEqual(['__proto__', 'constructor']);
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
