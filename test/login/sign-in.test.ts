@@ -341,6 +341,20 @@ describe('the device flow', () => {
   });
 });
 
+test('a client may be known by the address of its metadata document, and is not registered then', async () => {
+  const server = await startFakeServer();
+  server.metadata.registration_endpoint = `${server.issuer}/register`;
+  server.metadata.client_id_metadata_document_supported = true;
+  const clientId = 'https://app.example/client.json';
+  const { result, person } = begin({ issuer: server.issuer, clientId });
+  const url = await person.url;
+  expect(url.searchParams.get('client_id')).toBe(clientId);
+  await visit(back(url, { code: 'c' }));
+  expect((await result).record.client.clientId).toBe(clientId);
+  expect(server.asked()).not.toContain('POST /register');
+  expect(server.requests.at(-1)?.form.get('client_id')).toBe(clientId);
+});
+
 describe('through a proxy, to a server with a certificate of a private authority', () => {
   const authority = withAuthority();
   const company = async () => {
