@@ -161,7 +161,8 @@ const startRequest = (
     for (const [name, value] of Object.entries(headers)) {
       request.setHeader(name, value);
     }
-    if (method === 'POST') {
+    if (method !== 'GET') {
+      // Node.js by itself frames no body of a DELETE: the server would take it for the next request.
       request.setHeader('content-length', Buffer.byteLength(body));
     }
   } catch (error) {
