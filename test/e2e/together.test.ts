@@ -50,7 +50,7 @@ const stage = async () => {
       dPoP: { enabled: true },
       registration: { enabled: true },
       registrationManagement: { enabled: true },
-      introspection: { enabled: true },
+      introspection: { enabled: true, allowedPolicy: () => true },
     },
     scopes: ['api', 'other'],
   });
@@ -91,6 +91,14 @@ const stage = async () => {
     isLive: async (token: string, type = 'Bearer') =>
       (await fetch(provider.resource, { headers: { authorization: `${type} ${token.trim()}` } }))
         .status === 200,
+    /** RFC 7662. */
+    isActive: async (token: string) => {
+      const body = new URLSearchParams({ token });
+      const authorization = `Basic ${btoa([BASIC, SECRET].map(encodeURIComponent).join(':'))}`;
+      const endpoint = `${provider.issuer}/token/introspection`;
+      const answer = await fetch(endpoint, { method: 'POST', headers: { authorization }, body });
+      return ((await answer.json()) as { active: boolean }).active;
+    },
     logins: () =>
       readdirSync(join(home.home, 'credentials')).filter((entry) => /^work/.test(entry)),
   };
@@ -177,7 +185,8 @@ describe('a machine login, kept encrypted', () => {
     ['by its key', 'signing-robot'],
     ['by a key that is bound', 'dpop'],
   ])('%s: is renewed by one for all, signed in again, and logged out', async (_, client) => {
-    const { home, env, run, provider, record, secretFile, keyFile, logins } = await stage();
+    const { home, env, run, provider, record, isActive, secretFile, keyFile, logins } =
+      await stage();
     const { issuer } = provider;
     const args = [
       ...['login', 'work', '--issuer', issuer, '--client-credentials', '--scope', 'api'],
@@ -195,12 +204,20 @@ describe('a machine login, kept encrypted', () => {
     expect(all.map(({ code, stderr }) => [code, stderr])).toEqual(Array(8).fill([0, '']));
     expect(new Set(all.map(({ stdout }) => stdout)).size).toBe(1);
     expect(provider.count('client_credentials', 200)).toBe(2);
+    expect(await run(['login', 'work'])).toMatchObject({ code: 0, stderr: '' });
     const other = await run(['get', 'work', '--scope', 'other', '--json']);
     expect([JSON.parse(other.stdout).scope, other.stderr]).toEqual(['other', '']);
-    expect(await run(['login', 'work'])).toMatchObject({ code: 0, stderr: '' });
     expect(record()).toMatchObject({ client_secret: null, kept: { in: 'encrypted' } });
     expect(provider.count('client_credentials', 200)).toBe(4);
-    expect(await run(['logout', 'work'])).toMatchObject({ code: 0, stderr: '' });
+    // Nothing else ends what was issued without a refresh token.
+    const issued = [record().access_token, JSON.parse(other.stdout).access_token];
+    expect(await Promise.all(issued.map(isActive))).toEqual([true, true]);
+    expect(await run(['logout', 'work'])).toMatchObject({
+      code: 0,
+      stdout: 'Logged out of work: access token revoked; forgotten here.\n',
+      stderr: '',
+    });
+    expect(await Promise.all(issued.map(isActive))).toEqual([false, false]);
     expect(logins()).toEqual([]);
   });
 });
@@ -249,6 +266,15 @@ describe('other access tokens beside an encrypted login', () => {
     expect((await run(['store', 'work', '--to', 'encrypted'])).code).toBe(0);
     expect(await run(['logout', 'work'])).toMatchObject({ code: 0, stderr: '' });
     expect([extras(), await isLive(stdout)]).toEqual([[], false]);
+  });
+
+  test('are served no more than its own once a logout has begun', async () => {
+    const { read, run, server } = await twoTokens();
+    await read();
+    server.setFault({ kind: 'status', status: 500, times: 1 }, 'revocation');
+    expect((await run(['logout', 'work'])).code).toBe(5);
+    expect([(await run(['get', 'work'])).code, (await read()).code]).toEqual([4, 4]);
+    expect((await run(['logout', 'work'])).code).toBe(0);
   });
 
   test('of a copy are served as its own token is, and renewed after it is adopted', async () => {
