@@ -119,7 +119,11 @@ const revokeRecord = async (
   }
   const opened = await lease.open(record, KEYCHAIN_LIMIT_MS);
   if (opened.kind === 'closed') {
-    throw faultError(opened.fault, login);
+    const { code, message, hint } = faultError(opened.fault, login);
+    throw new TokenctlError(code, message, {
+      login,
+      hint: `${hint}; or forget it here only: tokenctl logout ${login} --local`,
+    });
   }
   if (opened.record.generation !== record.generation) {
     // A holder put a new refresh token there and did not live to say so in the record.
