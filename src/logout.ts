@@ -4,9 +4,13 @@ import { TokenctlError } from './errors.ts';
 import { KEYCHAIN_LIMIT_MS } from './keep-apart.ts';
 import { backAsItWas, marked, save } from './logout-record.ts';
 import { noSuchLogin } from './messages.ts';
-import { planRevocation, type RevocationStep } from './oauth/revocation-plan.ts';
+import {
+  planRevocation,
+  type RevocationPlan,
+  type RevocationStep,
+} from './oauth/revocation-plan.ts';
 import { type Revoked, revoke } from './oauth/revoke.ts';
-import { systemClock } from './platform/clock.ts';
+import { type Moment, systemClock } from './platform/clock.ts';
 import type { TokenKind } from './providers/revocation.ts';
 import { shortFingerprint } from './secret.ts';
 import { faultError } from './store/kept-fault.ts';
@@ -115,7 +119,11 @@ const revokeRecord = async (
   }
   const opened = await lease.open(record, KEYCHAIN_LIMIT_MS);
   if (opened.kind === 'closed') {
-    throw faultError(opened.fault, login);
+    const { code, message, hint } = faultError(opened.fault, login);
+    throw new TokenctlError(code, message, {
+      login,
+      hint: `${hint}; or forget it here only: tokenctl logout ${login} --local`,
+    });
   }
   if (opened.record.generation !== record.generation) {
     // A holder put a new refresh token there and did not live to say so in the record.
@@ -123,7 +131,8 @@ const revokeRecord = async (
     return 'lost';
   }
   const { client, refreshToken, accessToken, idToken } = opened.record;
-  const plan = await planRevocation(opened.record, systemClock());
+  const others = await lease.others(opened.record);
+  const plan = await planAll(opened.record, others, systemClock());
   if (plan.kind === 'impossible') {
     const hint =
       plan.needs === 'fresh-token'
@@ -135,7 +144,12 @@ const revokeRecord = async (
   if (plan.steps.length > 0 && (await save(lease, mark, record)) === 'lost') {
     return 'lost';
   }
-  const held = [refreshToken, accessToken, idToken].filter((token) => token !== null);
+  const held = [
+    refreshToken,
+    accessToken,
+    idToken,
+    ...others.map((each) => each.accessToken),
+  ].filter((token) => token !== null);
   const revoked: TokenKind[] = [];
   const warnings: string[] = [];
   for (const step of plan.steps) {
@@ -152,7 +166,22 @@ const revokeRecord = async (
       throw error;
     }
   }
-  return { revoked, warnings };
+  return { revoked: [...new Set(revoked)], warnings: [...new Set(warnings)] };
+};
+
+/** Those that were issued beside the login's own go last: nobody renews them then. */
+const planAll = async (
+  record: Credential,
+  others: readonly Credential[],
+  now: Moment,
+): Promise<RevocationPlan> => {
+  const plans = await Promise.all([record, ...others].map((each) => planRevocation(each, now)));
+  return (
+    plans.find(({ kind }) => kind === 'impossible') ?? {
+      kind: 'steps',
+      steps: plans.flatMap((plan) => (plan.kind === 'steps' ? plan.steps : [])),
+    }
+  );
 };
 
 /** An access token ends by itself, and beside a revoked refresh token nothing renews it. */
@@ -168,7 +197,9 @@ const failure = (
 ): TokenctlError => {
   const what = kind.replace('_', ' ');
   const local = `tokenctl logout ${login} --local`;
-  const done = revoked.map((each) => `its ${each.replace('_', ' ')} is revoked; `).join('');
+  const done = [...new Set(revoked)]
+    .map((each) => `its ${each.replace('_', ' ')} is revoked; `)
+    .join('');
   if (result.kind === 'unsupported') {
     return refuse(
       login,

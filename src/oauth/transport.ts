@@ -162,6 +162,7 @@ const startRequest = (
       request.setHeader(name, value);
     }
     if (method !== 'GET') {
+      // Node.js by itself frames no body of a DELETE: the server would take it for the next request.
       request.setHeader('content-length', Buffer.byteLength(body));
     }
   } catch (error) {

@@ -64,6 +64,8 @@ const combine = (
     record: {
       ...record,
       ...tokenIn(mine ?? { ...record, ...NO_TOKEN, scope: scope ?? record.scope }),
+      // A logout that has begun is one for all of them.
+      rejected: mine?.rejected === true || (record.rejected && record.state.kind === 'dead'),
       lastAttempt: later(record.lastAttempt, mine?.lastAttempt ?? null),
     },
   };
@@ -153,12 +155,30 @@ const keepExtra = async (path: string, { refreshToken: _, ...next }: Credential)
   }
 };
 
-/** With a login go the access tokens that were issued beside its own. */
-export const forgetExtraTokens = async (directory: string, name: string): Promise<void> => {
-  const extra = new RegExp(`^${name.replace(/[.]/g, '\\.')}~[0-9a-f]{16}\\.json(\\.new)?$`);
-  for (const entry of await nodeFileSystem.list(directory)) {
-    if (extra.test(entry)) {
-      await nodeFileSystem.unlink(`${directory}/${entry}`).catch(() => {});
+/** What was issued beside a record's own access token, for the same grant. */
+export const otherTokens = async (
+  directory: string,
+  name: string,
+  record: Credential,
+): Promise<readonly Credential[]> => {
+  const others: Credential[] = [];
+  for (const entry of await extraFiles(directory, name)) {
+    const other = await readExtra(`${directory}/${entry}`, name).catch(() => null);
+    if (other?.recordId === record.recordId) {
+      others.push({ ...record, ...tokenIn(other), refreshToken: null });
     }
   }
+  return others;
+};
+
+/** With a login go the access tokens that were issued beside its own. */
+export const forgetExtraTokens = async (directory: string, name: string): Promise<void> => {
+  for (const entry of await extraFiles(directory, name)) {
+    await nodeFileSystem.unlink(`${directory}/${entry}`).catch(() => {});
+  }
+};
+
+const extraFiles = async (directory: string, name: string): Promise<string[]> => {
+  const extra = new RegExp(`^${name.replace(/[.]/g, '\\.')}~[0-9a-f]{16}\\.json(\\.new)?$`);
+  return (await nodeFileSystem.list(directory)).filter((entry) => extra.test(entry));
 };

@@ -8,7 +8,7 @@ import { type Remains, removeRemains } from '../lock/remains.ts';
 import { serialiseRecord } from '../record-format.ts';
 import type { Apart } from './apart.ts';
 import { setDeadline, setHerd } from './deadline.ts';
-import { forgetExtraTokens } from './extra-tokens.ts';
+import { forgetExtraTokens, otherTokens } from './extra-tokens.ts';
 import { type HeldFile, parentOf, readParsed, readRecord } from './held-file.ts';
 import { forgetRemains, inherit } from './inherit.ts';
 import { faultText } from './kept-fault.ts';
@@ -70,6 +70,7 @@ export const fileLease = (held: HeldFile): StoreLease => {
     ownSlots: (record) => ownSlots(record, recordPath),
     emptySlot: async (slot, limitMs) => (await apartOf()).empty(slot, limitMs),
     hasStowed: (generation) => apart?.hasStowed(generation) ?? false,
+    others: (record) => otherTokens(dirname(held.path), login, record),
     warnings: () => [...faults, ...(apart?.warnings() ?? [])],
     write: async (record, previous) => {
       const next = await forFile(record);

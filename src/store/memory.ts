@@ -35,6 +35,7 @@ export const memoryStore = (initial: Credential | null = null, login = 'memory')
       ownSlots: async () => [],
       emptySlot: async () => null,
       hasStowed: () => false,
+      others: async () => [],
       warnings: () => [],
       reserve: () => step(() => {}),
       gate: () => step(() => {}),

@@ -74,6 +74,8 @@ export interface StoreLease {
   emptySlot(slot: string, limitMs: number): Promise<KeptFault | null>;
   /** The secrets of this generation are safe apart from the record, whatever becomes of it. */
   hasStowed(generation: number): boolean;
+  /** Other access tokens of the record's grant (`extra-tokens.ts`), each in a record like it. */
+  others(record: Credential): Promise<readonly Credential[]>;
   /** What a person should know of what was kept, one line each. */
   warnings(): readonly string[];
   /** Makes the next record durable, without making it the record yet. */
