@@ -354,6 +354,33 @@ hosts = ["${host}"]
   });
 });
 
+describe('a login that nothing renews', () => {
+  test('has nothing to keep apart, and nothing to renew', async () => {
+    const { run, record } = await stage();
+    const tokens = JSON.stringify({ access_token: 'an-access-token', expires_in: 3600 });
+    expect(await run(['import', 'work', '--store', 'encrypted'], tokens)).toMatchObject({
+      code: 0,
+    });
+    const refused = await run(['store', 'work', '--to', 'encrypted']);
+    expect([refused.code, refused.stderr]).toEqual([6, expect.stringContaining('nothing to keep')]);
+    expect(await run(['store', 'work', '--to', 'file'])).toMatchObject({ code: 0 });
+    expect(record().kept).toBeUndefined();
+    expect((await run(['invalidate', 'work'])).stdout).toBe(
+      'work: marked as rejected; nothing renews it: tokenctl login work\n',
+    );
+  });
+
+  test('a place that is not there is named as what it is', async () => {
+    const login = await createSharedLogin();
+    await login.importGrant('work', 3600);
+    const refused = await login.run(['store', 'work', '--to', 'encrypted']);
+    expect([refused.code, refused.stderr]).toEqual([
+      6,
+      expect.stringMatching(/no passphrase to encrypt with.*TOKENCTL_PASSPHRASE_FILE/),
+    ]);
+  });
+});
+
 describe('over an encrypted login that was signed in to', () => {
   test('an import, and its removal, leave nothing of it', async () => {
     const { home, run, signIn, record, secretFile, logins, provider } = await stage();

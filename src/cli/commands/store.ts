@@ -54,7 +54,7 @@ const run = async (
   await print(
     options.json
       ? `${JSON.stringify({ login: name, store: place, moved: moved !== null })}\n`
-      : `${moved === null ? 'Already there' : 'Moved'}: the refresh token of ${name} is ${WHERE[place]}.\n`,
+      : `${moved === null ? 'Already there' : 'Moved'}: what renews ${name} is ${WHERE[place]}.\n`,
   );
 };
 
