@@ -9,7 +9,7 @@ export const command = (): Command =>
   new Command('invalidate')
     .summary('this access token was rejected')
     .description(
-      'Mark the stored access token as rejected, so that the next get renews it.\n' +
+      'Mark the stored access token as rejected, so that the next get renews it. ' +
         'With --rejected -, only if the token on stdin is the stored one.',
     )
     .argument('<NAME>', 'the login')

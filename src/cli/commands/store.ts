@@ -11,7 +11,7 @@ export const command = (): Command =>
   new Command('store')
     .summary('move a login between file, keychain and encrypted file')
     .description(
-      'Move what is of use for long (the refresh token, the client secret) to another place, and leave\n' +
+      'Move what is of use for long (the refresh token, the client secret) to another place, and leave ' +
         'no copy behind. The access token stays in the 0600 file, so that a fresh one needs nothing else.',
     )
     .argument('<NAME>', 'the login')
