@@ -59,7 +59,6 @@ export const prepare = async (
     ...chooseRedirect(request, preset, remembered, { registers, flow }),
     pkce: preset?.pkce !== 'none',
     hosts: request.hosts ?? filledIn(preset?.hosts) ?? before?.hosts ?? [],
-    registration: asked === request ? null : (remembered?.signIn?.registration ?? null),
     register: registers,
   };
 };

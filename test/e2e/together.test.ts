@@ -146,7 +146,7 @@ describe('a login whose client has secrets, kept encrypted', () => {
     expect(shown).toMatchObject({ store: 'encrypted', state: 'fresh', refreshable: true });
     // The words of the client are nowhere to be read.
     const { d } = privateKey.export({ format: 'jwk' });
-    expect(plainIn(home, [SECRET, String(d)])).toEqual([]);
+    expect(plainIn(home, [SECRET, String(d), 'registration_access_token'])).toEqual([]);
     const out = await run(['logout', 'work']);
     expect([out.code, out.stderr]).toEqual([0, '']);
     expect(await isLive(renewed.stdout)).toBe(false);

@@ -246,7 +246,6 @@ describe('a login that was signed in to before', () => {
       scope: 'a b c',
       parameters: [['audience', 'api']],
       redirectUri: 'http://127.0.0.1:8765/cb',
-      registration: null,
     },
   });
 
