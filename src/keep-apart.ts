@@ -1,7 +1,7 @@
 import { save, underLease } from './change-record.ts';
 import type { Credential } from './credential.ts';
 import { TokenctlError } from './errors.ts';
-import { type Kept, type Place, slotsOf, withSecrets } from './kept.ts';
+import { type Kept, type Place, secretsOf, slotsOf, withSecrets } from './kept.ts';
 import { noSuchLogin } from './messages.ts';
 import { faultError, type KeptFault, refusedBy } from './store/kept-fault.ts';
 import type { Store, StoreLease } from './store/store.ts';
@@ -38,6 +38,10 @@ export const moveSecrets = async (
     }
     if (isThere(current, place)) {
       return { result: null };
+    }
+    if (secretsOf(current).size === 0 && place !== 'file') {
+      const why = 'there is nothing to keep apart: no refresh token, no secret of a client';
+      throw new TokenctlError('refused', why, { login: store.login });
     }
     const opened = await lease.open(current, KEYCHAIN_LIMIT_MS);
     if (opened.kind === 'closed') {

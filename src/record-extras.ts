@@ -48,8 +48,6 @@ export interface SignIn {
   readonly scope: string | null;
   readonly parameters: NameValues;
   readonly redirectUri: string | null;
-  /** RFC 7592: where a client that was registered for this login is managed, and the token for that. */
-  readonly registration: { readonly uri: string; readonly accessToken: Secret } | null;
 }
 
 type Json = [name: string, value: unknown][];
@@ -81,8 +79,6 @@ export const signInToJson = (signIn: SignIn | undefined): Json =>
             scope: signIn.scope,
             parameters: signIn.parameters,
             redirect_uri: signIn.redirectUri,
-            registration_client_uri: signIn.registration?.uri ?? null,
-            registration_access_token: signIn.registration?.accessToken.reveal() ?? null,
           },
         ],
       ];
@@ -118,8 +114,6 @@ export const readSignIn = (record: Members): { signIn?: SignIn } => {
     return {};
   }
   const optional = (name: string) => read.nullable(name, () => read.string(name));
-  const uri = read.nullable('registration_client_uri', (name) => read.url(name));
-  const accessToken = read.secret('registration_access_token');
   return {
     signIn: {
       flow: read.oneOf('flow', ['code', 'device', 'machine'] as const),
@@ -130,7 +124,6 @@ export const readSignIn = (record: Members): { signIn?: SignIn } => {
       scope: optional('scope'),
       parameters: pairs(read, 'parameters'),
       redirectUri: optional('redirect_uri'),
-      registration: uri === null || accessToken === null ? null : { uri, accessToken },
     },
   };
 };

@@ -439,7 +439,6 @@ describe('a record of another version', () => {
       scope: 'openid',
       parameters: [['audience', 'x']],
       redirectUri: null,
-      registration: { uri: 'https://id.example.com/reg/1', accessToken: new Secret('reg') },
     };
     const record = { ...FULL, client: { ...FULL.client, extras }, signIn };
     const text = serialiseRecord(record, PARENT);

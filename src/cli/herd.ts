@@ -1,5 +1,7 @@
-import { closeSync, fstatSync, ftruncateSync, futimesSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, futimesSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { TokenctlError } from '../errors.ts';
+import { findPaths } from '../paths.ts';
 import { systemClock } from '../platform/clock.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { asLine } from './report.ts';
@@ -9,13 +11,13 @@ import { asLine } from './report.ts';
  * the lock of a file that this one inherits (`docs/launcher.md`). They go on when it is released: then
  * the record has a new token, or the file says why not.
  */
-export const leadHerd = async (work: () => Promise<void>): Promise<void> => {
+export const leadHerd = async (name: string, work: () => Promise<void>): Promise<void> => {
   const file = inheritedFile();
   try {
     await work();
   } catch (error) {
     if (file !== null && error instanceof TokenctlError && error.shared) {
-      leaveOutcome(file, error);
+      leaveOutcome(name, file, error);
     }
     throw error;
   }
@@ -50,18 +52,25 @@ const inheritedFile = (): number | null => {
 };
 
 /** One line: hundredths of a second since the boot, exit code, what to say. */
-const leaveOutcome = (file: number, error: TokenctlError): void =>
+const leaveOutcome = (name: string, file: number, error: TokenctlError): void =>
   ignoringFaults(() => {
+    // The variable may have strayed here, with another file at that number: nothing is written to that.
+    const [theirs, ours] = [fstatSync(file), statSync(herdPath(name))];
+    if (theirs.ino !== ours.ino || theirs.dev !== ours.dev) {
+      return;
+    }
     const { uptimeMs } = systemClock();
     // A shell's echo may take a backslash for more than that.
     const said = asLine(error).replaceAll('\\', '/');
     const line = `${Math.floor((uptimeMs ?? 0) / 10)} ${EXIT_CODES[error.code]} ${said}\n`;
     // The time says from when on one may wait, and is set with every record.
-    const { atime, mtime } = fstatSync(file);
+    const { atime, mtime } = theirs;
     ftruncateSync(file);
     writeSync(file, line, 0);
     futimesSync(file, atime, mtime);
   });
+
+const herdPath = (name: string): string => join(findPaths().credentials, `${name}.herd`);
 
 const ignoringFaults = (step: () => void): void => {
   try {

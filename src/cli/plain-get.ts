@@ -12,7 +12,7 @@ export const runPlainGet = (
   refreshed: () => void,
 ): Promise<void> =>
   runCommand(args, () =>
-    leadHerd(async () => {
+    leadHerd(name, async () => {
       if (await get(name, options)) {
         refreshed();
       }

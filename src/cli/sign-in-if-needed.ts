@@ -28,8 +28,10 @@ export const openInteractively = (name: string): Pick<TokenManager, 'getValidTok
         }
         say(`tokenctl: ${error.message}\n`);
         const { signIn } = await import('../login/sign-in.ts');
-        const known = knownProviders(await readConfig());
-        const request = { ...SAME_AS_BEFORE, known };
+        const config = await readConfig();
+        const known = knownProviders(config);
+        const place = seen === null ? config.defaults.store : undefined;
+        const request = { ...SAME_AS_BEFORE, known, place };
         const { warnings } = await signIn(store, request, who, { trace, seen });
         reportWarnings(name, warnings);
         // What was rejected or forced was the token of before.

@@ -47,7 +47,7 @@ const start = (
 ): Promise<string | undefined> =>
   new Promise((resolve) => {
     const withUrl = args.some((arg) => arg.includes('%s'))
-      ? args.map((arg) => arg.replaceAll('%s', url))
+      ? args.map((arg) => arg.replaceAll('%s', () => url))
       : [...args, url];
     const child = spawn(program, withUrl, { detached: true, stdio: 'ignore', env });
     child.once('error', (error) => resolve(errnoOf(error) ?? 'unknown error'));

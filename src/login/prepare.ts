@@ -24,7 +24,11 @@ export const prepare = async (
   const request = namesNothing(asked) && before !== null ? again(asked, before) : asked;
   const { name, preset } = presetOf(login, request);
   const server = await serverOf(login, request, preset, fetch);
-  const flow = request.flow ?? chooseFlow(request, server.facts, env);
+  const hasSecret =
+    (request.client.clientSecret ??
+      (asked === request ? null : (before?.client.clientSecret ?? null))) !== null;
+  const needsDevice = preset?.clientSecret === 'device' && !hasSecret;
+  const flow = request.flow ?? chooseFlow(request, server.facts, needsDevice || !hasDisplay(env));
   requireEndpoints(login, flow, server);
   const remembered = before !== null && isSameServer(before, server.client) ? before : null;
   const clientId =
@@ -55,7 +59,6 @@ export const prepare = async (
     ...chooseRedirect(request, preset, remembered, { registers, flow }),
     pkce: preset?.pkce !== 'none',
     hosts: request.hosts ?? filledIn(preset?.hosts) ?? before?.hosts ?? [],
-    registration: asked === request ? null : (remembered?.signIn?.registration ?? null),
     register: registers,
   };
 };
@@ -174,17 +177,20 @@ const filled = (
   }
 };
 
-/** The device flow where no browser can be, if there is one; else the code flow, which anybody can finish by hand. */
+/**
+ * The device flow where no browser can be, or the other one wants a secret that there is not, if there
+ * is one; else the code flow, which anybody can finish by hand.
+ */
 const chooseFlow = (
   request: LoginRequest,
   { authorizationEndpoint, deviceAuthorizationEndpoint }: ServerFacts,
-  env: NodeJS.ProcessEnv,
+  ratherDevice: boolean,
 ): LoginSettings['flow'] => {
   const { browser, redirectUri, port } = request;
   const wantsBrowser = browser != null || redirectUri !== undefined || port !== undefined;
   const device =
     deviceAuthorizationEndpoint !== null &&
-    (authorizationEndpoint === null || (!wantsBrowser && !hasDisplay(env)));
+    (authorizationEndpoint === null || (!wantsBrowser && ratherDevice));
   return device ? 'device' : 'code';
 };
 

@@ -34,8 +34,8 @@ export const registerClient = async (
       through(fetch),
     );
     const registered = await oauth.processDynamicClientRegistrationResponse(response);
-    const { client_secret: secret, registration_client_uri: uri } = registered;
-    const { registration_access_token: token } = registered;
+    // What would manage the client (RFC 7592) is not kept: nothing here uses it, and whoever found it could.
+    const { client_secret: secret } = registered;
     const method = AUTH_METHODS.find((each) => each === registered.token_endpoint_auth_method);
     if (method === undefined || (method !== 'none' && typeof secret !== 'string')) {
       throw new TokenctlError('refused', 'the server registers only clients that hold a key', {
@@ -52,10 +52,6 @@ export const registerClient = async (
         authMethod: method,
         clientSecret: method !== 'none' && typeof secret === 'string' ? new Secret(secret) : null,
       },
-      registration:
-        typeof uri === 'string' && URL.canParse(uri) && typeof token === 'string'
-          ? { uri, accessToken: new Secret(token) }
-          : null,
     };
   } catch (error) {
     throw refusedBy(error, 'the server did not register this client', client);

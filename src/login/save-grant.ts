@@ -210,7 +210,6 @@ const recordOf = (
     scope: settings.scope,
     parameters: settings.parameters,
     redirectUri: settings.fixedRedirectUri ?? redirectUri,
-    registration: settings.registration,
   },
   unknown: {},
 });

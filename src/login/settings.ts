@@ -62,7 +62,6 @@ export interface LoginSettings {
   readonly fixedRedirectUri: string | null;
   readonly pkce: boolean;
   readonly hosts: readonly string[];
-  readonly registration: SignIn['registration'];
   /** No client id is known, and the server registers clients. */
   readonly register: boolean;
 }

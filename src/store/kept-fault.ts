@@ -29,13 +29,25 @@ export const faultError = (fault: KeptFault, login: string): TokenctlError => {
 
 /** The same for what was to be put there: it need not be this place. */
 export const refusedBy = (fault: KeptFault, login: string): TokenctlError => {
-  const { code, message, hint } = faultError(fault, login);
-  return fault.place === 'keychain' && fault.kind === 'absent'
-    ? new TokenctlError(code, `there is no keychain here (${fault.what})`, {
-        login,
-        hint: 'run it in a desktop session; or choose another place: encrypted, file',
-      })
-    : new TokenctlError(code, message, { login, hint });
+  const error = faultError(fault, login);
+  if (fault.kind !== 'absent') {
+    return error;
+  }
+  const [message, hint] = ABSENT[fault.place];
+  const what = fault.what === '' ? message : `${message} (${fault.what})`;
+  return new TokenctlError(error.code, what, { login, hint });
+};
+
+const ABSENT: Readonly<Record<Place, readonly [message: string, hint: string]>> = {
+  file: ['there is no such place', 'choose keychain or encrypted'],
+  keychain: [
+    'there is no keychain here',
+    'run it in a desktop session; or choose another place: encrypted, file',
+  ],
+  encrypted: [
+    'there is no passphrase to encrypt with',
+    'set TOKENCTL_PASSPHRASE_FILE, or TOKENCTL_KEY_COMMAND',
+  ],
 };
 
 /** One line for a warning. */

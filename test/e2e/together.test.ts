@@ -146,7 +146,7 @@ describe('a login whose client has secrets, kept encrypted', () => {
     expect(shown).toMatchObject({ store: 'encrypted', state: 'fresh', refreshable: true });
     // The words of the client are nowhere to be read.
     const { d } = privateKey.export({ format: 'jwk' });
-    expect(plainIn(home, [SECRET, String(d)])).toEqual([]);
+    expect(plainIn(home, [SECRET, String(d), 'registration_access_token'])).toEqual([]);
     const out = await run(['logout', 'work']);
     expect([out.code, out.stderr]).toEqual([0, '']);
     expect(await isLive(renewed.stdout)).toBe(false);
@@ -351,6 +351,33 @@ hosts = ["${host}"]
     expect(await run(['logout', 'work'])).toMatchObject({ code: 0, stderr: '' });
     const broken = await run(['login', 'acme', '--no-browser']);
     expect([broken.code, broken.stderr]).toEqual([6, expect.stringContaining('config.toml:1:')]);
+  });
+});
+
+describe('a login that nothing renews', () => {
+  test('has nothing to keep apart, and nothing to renew', async () => {
+    const { run, record } = await stage();
+    const tokens = JSON.stringify({ access_token: 'an-access-token', expires_in: 3600 });
+    expect(await run(['import', 'work', '--store', 'encrypted'], tokens)).toMatchObject({
+      code: 0,
+    });
+    const refused = await run(['store', 'work', '--to', 'encrypted']);
+    expect([refused.code, refused.stderr]).toEqual([6, expect.stringContaining('nothing to keep')]);
+    expect(await run(['store', 'work', '--to', 'file'])).toMatchObject({ code: 0 });
+    expect(record().kept).toBeUndefined();
+    expect((await run(['invalidate', 'work'])).stdout).toBe(
+      'work: marked as rejected; nothing renews it: tokenctl login work\n',
+    );
+  });
+
+  test('a place that is not there is named as what it is', async () => {
+    const login = await createSharedLogin();
+    await login.importGrant('work', 3600);
+    const refused = await login.run(['store', 'work', '--to', 'encrypted']);
+    expect([refused.code, refused.stderr]).toEqual([
+      6,
+      expect.stringMatching(/no passphrase to encrypt with.*TOKENCTL_PASSPHRASE_FILE/),
+    ]);
   });
 });
 

@@ -201,6 +201,17 @@ describe('the device flow is chosen', () => {
     expect(await flowFor({}, { BROWSER: 'lynx' })).toBe('code');
   });
 
+  test('where a browser would need a secret of the client that nobody gave', async () => {
+    preset({ clientSecret: 'device' });
+    const flow = async (more: Partial<LoginRequest>) =>
+      (await settle('acme', { clientId: 'x', ...more })).flow;
+    expect(await flow({})).toBe('device');
+    expect(await flow({ client: { clientSecret: new Secret('s') } })).toBe('code');
+    await expect(flow({ browser: 'firefox' })).rejects.toMatchObject({
+      hint: expect.stringContaining('--device'),
+    });
+  });
+
   test('not where a browser was asked for', async () => {
     expect(await flowFor({ browser: 'firefox' }, {})).toBe('code');
     expect(await flowFor({ port: 8765 }, {})).toBe('code');
@@ -235,7 +246,6 @@ describe('a login that was signed in to before', () => {
       scope: 'a b c',
       parameters: [['audience', 'api']],
       redirectUri: 'http://127.0.0.1:8765/cb',
-      registration: null,
     },
   });
 

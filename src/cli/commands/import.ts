@@ -16,8 +16,8 @@ export const command = (): Command =>
   new Command('import')
     .summary('take over tokens: JSON on stdin')
     .description(
-      'Take over a login from a token response (RFC 6749 section 5.1) on stdin, plus where it belongs:\n' +
-        'provider, or token_endpoint and client_id. What was held under this name is replaced.\n' +
+      'Take over a login from a token response (RFC 6749 section 5.1) on stdin, plus where it belongs: ' +
+        'provider, or token_endpoint and client_id. What was held under this name is replaced. ' +
         'With --from, out of a file of another program, which is only read.',
     )
     .argument('<NAME>', 'the login: letters, digits and . _ @ -')

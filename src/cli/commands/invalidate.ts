@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { isRenewed } from '../../credential.ts';
 import { parseDuration } from '../duration.ts';
 import { print } from '../io.ts';
 import { openLogin } from '../manager.ts';
@@ -8,7 +9,7 @@ export const command = (): Command =>
   new Command('invalidate')
     .summary('this access token was rejected')
     .description(
-      'Mark the stored access token as rejected, so that the next get renews it.\n' +
+      'Mark the stored access token as rejected, so that the next get renews it. ' +
         'With --rejected -, only if the token on stdin is the stored one.',
     )
     .argument('<NAME>', 'the login')
@@ -25,12 +26,17 @@ const run = async (
   name: string,
   options: { rejected?: string; json?: true; timeout: string },
 ): Promise<void> => {
-  const { manager } = openLogin(name);
+  const { manager, store } = openLogin(name);
   const timeoutMs = parseDuration(options.timeout, '--timeout');
   const invalidated = await manager.invalidate(await rejectedToken(options.rejected), timeoutMs);
+  const record = (await store.read())?.record;
+  const next =
+    record === undefined || isRenewed(record)
+      ? 'the next get renews it'
+      : `nothing renews it: tokenctl login ${name}`;
   await print(
     options.json
       ? `${JSON.stringify({ login: name, invalidated })}\n`
-      : `${name}: ${invalidated ? 'marked as rejected; the next get renews it' : 'nothing to mark: it is not the stored token, or already marked'}\n`,
+      : `${name}: ${invalidated ? `marked as rejected; ${next}` : 'nothing to mark: it is not the stored token, or already marked'}\n`,
   );
 };

@@ -17,8 +17,8 @@ export const command = (): Command =>
   new Command('login')
     .summary('sign in: browser, device code, or as a machine')
     .description(
-      'Sign in and keep the tokens under this name. In a browser by the authorization code flow with PKCE;\n' +
-        'with a code on another device where there is no browser; without anybody for machines.\n' +
+      'Sign in and keep the tokens under this name. In a browser by the authorization code flow with PKCE; ' +
+        'with a code on another device where there is no browser; without anybody for machines. ' +
         'A name that was signed in to before needs nothing else: tokenctl login NAME.',
     )
     .argument('<NAME>', 'the login: letters, digits and . _ @ -')

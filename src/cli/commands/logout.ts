@@ -11,7 +11,7 @@ export const command = (): Command =>
   new Command('logout')
     .summary('revoke at the provider, then forget')
     .description(
-      'End a login: its provider is told to revoke its tokens, then it is forgotten here. If the provider\n' +
+      'End a login: its provider is told to revoke its tokens, then it is forgotten here. If the provider ' +
         'cannot be reached, the login is kept (exit 5), so that it can be revoked later.',
     )
     .argument('[NAME...]', 'the logins')

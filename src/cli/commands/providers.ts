@@ -10,7 +10,7 @@ export const command = (): Command =>
   new Command('providers')
     .summary('which providers are known, and what is particular about each')
     .description(
-      'List the providers that are known, the presets and those of your config.toml, or explain one:\n' +
+      'List the providers that are known, the presets and those of your config.toml, or explain one: ' +
         'endpoints, scopes, the client id it needs, what a refresh does, and how it departs from the RFCs.',
     )
     .argument('[NAME]', 'one provider')

@@ -11,7 +11,7 @@ export const command = (): Command =>
   new Command('store')
     .summary('move a login between file, keychain and encrypted file')
     .description(
-      'Move what is of use for long (the refresh token, the client secret) to another place, and leave\n' +
+      'Move what is of use for long (the refresh token, the client secret) to another place, and leave ' +
         'no copy behind. The access token stays in the 0600 file, so that a fresh one needs nothing else.',
     )
     .argument('<NAME>', 'the login')
@@ -54,7 +54,7 @@ const run = async (
   await print(
     options.json
       ? `${JSON.stringify({ login: name, store: place, moved: moved !== null })}\n`
-      : `${moved === null ? 'Already there' : 'Moved'}: the refresh token of ${name} is ${WHERE[place]}.\n`,
+      : `${moved === null ? 'Already there' : 'Moved'}: what renews ${name} is ${WHERE[place]}.\n`,
   );
 };
 
