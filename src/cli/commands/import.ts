@@ -72,9 +72,12 @@ const run = async (name: string, file: string | undefined, options: Options): Pr
   if (taken !== null) {
     say(`${taken.said}\n`);
   }
-  const config = await readConfig();
-  const known = namesProvider(tokens) ? knownProviders(config) : undefined;
-  const usualPlace = config.defaults.store;
+  // Asked only where it has a say: which providers there are, and where a new login is kept.
+  const named = namesProvider(tokens);
+  const isAsked = named || (place === undefined && (await store.read()) === null);
+  const config = isAsked ? await readConfig() : null;
+  const known = named && config !== null ? knownProviders(config) : undefined;
+  const usualPlace = config?.defaults.store;
   const record = await importTokens(store, tokens, timeoutMs, { known, place, usualPlace });
   reportLeftovers(name, record);
   if (taken !== null) {
@@ -139,7 +142,6 @@ const tell = async (name: string, record: Credential, { json }: Options): Promis
   await print(`Imported ${name}: ${lives}, ${refreshable ? 'renewed' : 'NOT renewed'} when due.\n`);
 };
 
-/** The configuration is only asked where a provider is named. */
 const namesProvider = (tokens: unknown): boolean =>
   typeof tokens === 'object' && tokens !== null && 'provider' in tokens;
 
