@@ -1,6 +1,10 @@
 import type { Credential } from '../credential.ts';
 import { TokenctlError } from '../errors.ts';
+import type { Place } from '../kept.ts';
 import { monotonicMs } from '../platform/clock.ts';
+import { Secret } from '../secret.ts';
+import { faultError } from '../store/kept-fault.ts';
+import { readPassphrase } from '../store/passphrase.ts';
 import type { Store } from '../store/store.ts';
 import type { Trace } from '../trace.ts';
 import { createFetch } from './fetch.ts';
@@ -34,6 +38,7 @@ export const signIn = async (
   const before = await recordOf(store);
   const known = seen === undefined ? (before?.recordId ?? null) : seen;
   requirePlace(store.login, request, before);
+  await requirePassphrase(store.login, request.place ?? before?.kept?.place, person.env);
   const end = monotonicMs() + request.timeoutMs;
   const lock = await rendezvous(store, person, end);
   try {
@@ -57,6 +62,21 @@ export const signIn = async (
     throw about(store.login, error);
   } finally {
     await lock.release();
+  }
+};
+
+/** How long a key command may take, which may ask a person. */
+const PASSPHRASE_LIMIT_MS = 20_000;
+
+/** Nobody is sent to a browser for tokens that could not be kept where they should be. */
+const requirePassphrase = async (
+  login: string,
+  place: Place | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<void> => {
+  const passphrase = place === 'encrypted' ? await readPassphrase(env, PASSPHRASE_LIMIT_MS) : null;
+  if (passphrase !== null && !(passphrase instanceof Secret)) {
+    throw faultError(passphrase, login);
   }
 };
 

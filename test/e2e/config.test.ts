@@ -94,13 +94,16 @@ describe('a configuration with a mistake', () => {
     expect((await home.run(['import', 'work'], { input })).code).toBe(6);
   });
 
-  test('is no concern of who does not', async () => {
+  test('is no concern of who does not, and says where the login is kept', async () => {
     const home = homeWith('][');
     const input = JSON.stringify({ ...TOKENS, token_endpoint: 'https://x/t' });
-    // Without --store it might be the one to say where.
-    expect((await home.run(['import', 'work'], { input })).code).toBe(6);
-    const told = await home.run(['import', 'work', '--store', 'file'], { input });
-    expect(told).toMatchObject({ code: 0, stderr: '' });
+    // It may say that new logins are for the keychain: nothing is put into a file meanwhile.
+    const unsaid = await home.run(['import', 'work'], { input });
+    expect([unsaid.code, unsaid.stderr]).toEqual([6, expect.stringContaining('config.toml:1:')]);
+    const said = await home.run(['import', 'work', '--store', 'file'], { input });
+    expect(said).toMatchObject({ code: 0, stderr: '' });
+    // One that is there stays where it is.
+    expect(await home.run(['import', 'work'], { input })).toMatchObject({ code: 0, stderr: '' });
     expect(await home.run(['get', 'work'])).toMatchObject({ code: 0, stderr: '' });
     expect(await home.run(['status'])).toMatchObject({ code: 0, stderr: '' });
   });

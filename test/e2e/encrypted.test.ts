@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { filesBelow } from '../support/expired-login.ts';
@@ -103,3 +103,14 @@ test('a copy of an encrypted login is not spent before it is adopted', async () 
 });
 
 const said = ({ code, stdout }: Result): string => `${code} ${stdout.trim()}`;
+
+test('nobody is asked to sign in for tokens that could not be encrypted', async () => {
+  const where = ['--authorization-endpoint', 'https://id.example/a', '--token-endpoint'];
+  const { code, stderr } = await login.run([
+    ...['login', 'other', ...where, 'https://id.example/t', '--client-id', 'cli'],
+    ...['--no-browser', '--store', 'encrypted', '--timeout', '20s'],
+  ]);
+  expect([code, stderr]).toEqual([6, expect.stringContaining('TOKENCTL_PASSPHRASE_FILE')]);
+  expect(stderr).not.toContain('https://id.example/a');
+  expect(existsSync(login.recordPath('other'))).toBe(false);
+});

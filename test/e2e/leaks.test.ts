@@ -386,12 +386,25 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
       code: 0,
     },
     {
-      what: 'as a machine, its secret encrypted',
+      what: 'as a machine whose secret is kept encrypted',
       args: [...MACHINE, '--client-secret-stdin', '--store', 'encrypted'],
       more: atStage,
       input: () => `${CLIENT_SECRET}\n`,
-      env: passphrase,
       code: 0,
+      env: passphrase,
+    },
+    {
+      what: 'as a machine again, by the secret that is kept encrypted',
+      args: ['ci'],
+      before: machineEncrypted,
+      code: 0,
+      env: passphrase,
+    },
+    {
+      what: 'as a machine again, where that cannot be opened',
+      args: ['ci', '--timeout', '5s'],
+      before: machineEncrypted,
+      code: 6,
     },
     {
       what: 'as a machine whose secret is in a file, refused and echoed',
@@ -485,9 +498,10 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
       args: [...MACHINE, '--client-secret-prompt'],
       code: 2,
     },
-    ...['--provider', '--issuer', '--param', '--var', '--port', '--auth-method', '--timeout'].map(
-      (option) => ({ what: `a token for ${option}`, args: ['work', option, STRAY], code: 2 }),
-    ),
+    ...[
+      ...['--provider', '--issuer', '--param', '--var', '--port', '--auth-method', '--timeout'],
+      '--store',
+    ].map((option) => ({ what: `a token for ${option}`, args: ['work', option, STRAY], code: 2 })),
     ...['--client-secret-file', '--client-key', '--redirect-uri', '--resource'].map((option) => ({
       what: `a token for ${option}`,
       args: ['work', option, STRAY, '--issuer', 'http://127.0.0.1:1', '--client-id', 'x'],
@@ -751,6 +765,15 @@ function encrypted(lifetime: number) {
     });
     expect(code).toBe(0);
   };
+}
+
+async function machineEncrypted(stage: Stage): Promise<void> {
+  const args = ['login', ...MACHINE, '--client-secret-stdin', '--store', 'encrypted'];
+  const { code } = await stage.run([...args, ...atStage(stage)], {
+    input: CLIENT_SECRET,
+    env: passphrase(stage),
+  });
+  expect(code).toBe(0);
 }
 
 /** The server takes its time, and the refresh token is on its way. */

@@ -72,9 +72,11 @@ const run = async (name: string, file: string | undefined, options: Options): Pr
   if (taken !== null) {
     say(`${taken.said}\n`);
   }
-  // It may say that refresh tokens belong in the keychain: what it says must not be passed over.
-  const config = place === undefined || namesProvider(tokens) ? await readConfig() : null;
-  const known = config !== null && namesProvider(tokens) ? knownProviders(config) : undefined;
+  // Asked only where it has a say: which providers there are, and where a new login is kept.
+  const named = namesProvider(tokens);
+  const isAsked = named || (place === undefined && (await store.read()) === null);
+  const config = isAsked ? await readConfig() : null;
+  const known = named && config !== null ? knownProviders(config) : undefined;
   const usualPlace = config?.defaults.store;
   const record = await importTokens(store, tokens, timeoutMs, { known, place, usualPlace });
   reportLeftovers(name, record);
@@ -140,7 +142,6 @@ const tell = async (name: string, record: Credential, { json }: Options): Promis
   await print(`Imported ${name}: ${lives}, ${refreshable ? 'renewed' : 'NOT renewed'} when due.\n`);
 };
 
-/** The configuration is only asked where a provider is named. */
 const namesProvider = (tokens: unknown): boolean =>
   typeof tokens === 'object' && tokens !== null && 'provider' in tokens;
 
