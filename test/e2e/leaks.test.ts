@@ -699,6 +699,23 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
       before: (stage) => configured(stage, `[providers.a]\nclient_secret = ${STRAY}`),
     },
   ],
+  hosts: [
+    {
+      what: 'added',
+      args: ['work', 'add', 'git.example.com', 'alice@git.example.com/acme', '--json'],
+      code: 0,
+      before: signedIn(),
+    },
+    { what: 'removed', args: ['work', 'remove', 'git.example.com'], code: 0, before: signedIn() },
+    {
+      what: 'a token for a host',
+      args: ['work', 'add', `${STRAY}\n`, '--timeout', '1s'],
+      code: 2,
+      before: signedIn(),
+    },
+    { what: 'a token for what to do', args: ['work', STRAY], code: 2, before: signedIn() },
+    { what: 'no room for a lock', args: ['work', 'add', 'a.example'], code: 6, before: unlockable },
+  ],
   // Its own tokens are gathered while it runs; see below.
   demo: [],
   help: [
