@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: () => Command }
   logout: () => import('./commands/logout.ts'),
   remove: () => import('./commands/remove.ts'),
   hosts: () => import('./commands/hosts.ts'),
+  credential: () => import('./commands/credential.ts'),
   providers: () => import('./commands/providers.ts'),
   demo: () => import('./commands/demo.ts'),
 };
