@@ -386,6 +386,14 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
       code: 0,
     },
     {
+      what: 'as a machine, its secret encrypted',
+      args: [...MACHINE, '--client-secret-stdin', '--store', 'encrypted'],
+      more: atStage,
+      input: () => `${CLIENT_SECRET}\n`,
+      env: passphrase,
+      code: 0,
+    },
+    {
       what: 'as a machine whose secret is in a file, refused and echoed',
       args: [...MACHINE, '--auth-method', 'client_secret_post', '--timeout', '5s'],
       before: async (stage) =>
