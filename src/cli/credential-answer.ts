@@ -19,11 +19,16 @@ export interface CredentialOptions {
   readonly idToken: boolean;
 }
 
+export interface Answer extends Output {
+  /** The token had to be renewed for it. */
+  readonly refreshed?: boolean;
+}
+
 /** Answers one request of whatever protocol. Never asks a person. */
 export const answerRequest = async (
   request: Request,
   options: CredentialOptions,
-): Promise<Output> => {
+): Promise<Answer> => {
   switch (request.kind) {
     case 'reply':
       return request.output;
@@ -39,7 +44,7 @@ export const answerRequest = async (
 
 type Get = Extract<Request, { kind: 'get' }>;
 
-const answerGet = async (request: Get, options: CredentialOptions): Promise<Output> => {
+const answerGet = async (request: Get, options: CredentialOptions): Promise<Answer> => {
   const { target, none } = request;
   const only = request.login ?? options.login;
   if (target === null) {
@@ -64,7 +69,8 @@ const answerGet = async (request: Get, options: CredentialOptions): Promise<Outp
     return none;
   }
   const username = usernameFor(target, still.binding, record.provider);
-  return { stdout: request.granted(grantOf(token, username, options.idToken)), code: 0 };
+  const stdout = request.granted(grantOf(token, username, options.idToken));
+  return { stdout, code: 0, refreshed: token.refreshed };
 };
 
 const grantOf = (token: Token, username: string, idToken: boolean): Grant =>

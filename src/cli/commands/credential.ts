@@ -1,13 +1,6 @@
 import { Command, Option } from 'commander';
-import { abbreviated, TokenctlError } from '../../errors.ts';
-import type { Output, Protocol } from '../../protocols/protocol.ts';
 import { protocols } from '../../protocols/protocols.ts';
-import { answerRequest, type CredentialOptions } from '../credential-answer.ts';
-import { readRequests } from '../credential-input.ts';
-import { EXIT_CODES } from '../exit-codes.ts';
-import { print } from '../io.ts';
-import { useLightFetchTypes } from '../light-fetch.ts';
-import { asLine, reportError } from '../report.ts';
+import { credential } from '../credential.ts';
 
 export const command = (): Command =>
   new Command('credential')
@@ -36,52 +29,8 @@ Examples:
 
 const run = async (
   kind: string,
-  name: string,
+  operation: string,
   { login, idToken }: { login?: string; idToken?: true },
 ): Promise<void> => {
-  const protocol = Object.hasOwn(protocols, kind) ? protocols[kind] : undefined;
-  if (protocol === undefined) {
-    throw new TokenctlError('usage', `there is no protocol '${abbreviated(kind)}'`, {
-      hint: `known: ${Object.keys(protocols).join(', ')}`,
-    });
-  }
-  useLightFetchTypes();
-  const operation = Object.hasOwn(protocol.operations, name)
-    ? protocol.operations[name]
-    : undefined;
-  if (operation === undefined) {
-    return write(protocol.unknown);
-  }
-  await print(protocol.greeting);
-  await orFailure(protocol, async () => {
-    for await (const input of readRequests(operation.input)) {
-      await orFailure(protocol, async () => {
-        const options: CredentialOptions = { login, idToken: idToken ?? false };
-        await write(await answerRequest(operation.read(input), options));
-      });
-    }
-  });
-};
-
-const write = async ({ stdout, code = 0 }: Output): Promise<void> => {
-  if (stdout !== '') {
-    await print(stdout);
-  }
-  process.exitCode = code;
-};
-
-/** What goes wrong is said in the protocol's own way, and else on stderr, with our own exit code. */
-const orFailure = async (protocol: Protocol, action: () => Promise<void>): Promise<void> => {
-  try {
-    await action();
-  } catch (error) {
-    if (!(error instanceof TokenctlError)) {
-      throw error;
-    }
-    const output = protocol.failed({ code: error.code, message: asLine(error) });
-    await write({ code: EXIT_CODES[error.code], ...output });
-    if (output.stdout === '') {
-      reportError(error, false);
-    }
-  }
+  await credential(kind, operation, { login, idToken: idToken ?? false });
 };
