@@ -17,7 +17,7 @@ const README = readFileSync(resolve(import.meta.dirname, '../../README.md'), 'ut
 
 /** The README's only example with this in it. */
 const recipe = (with_: string): string => {
-  const blocks = [...README.matchAll(/^```(?:sh|toml)\n(.*?)^```$/gms)].map(
+  const blocks = [...README.matchAll(/^```(?:sh|toml|json)\n(.*?)^```$/gms)].map(
     ([, code]) => code ?? '',
   );
   const [found = '', ...more] = blocks.filter((code) => code.includes(with_));
@@ -83,6 +83,43 @@ test('git works as the README says', async (context) => {
   expect(await run('sh', '-ec', commands)).toMatchObject({ exitCode: 0, stderr: '' });
   const cloned = await run('git', 'clone', `${git.url}/app.git`);
   expect([cloned.exitCode, cloned.stderr]).toEqual([0, expect.stringContaining('empty')]);
+});
+
+test('skopeo gets into a registry as the README says for docker', async (context) => {
+  need(context, outputOf('skopeo', '--version') !== '', 'skopeo');
+  const { run, token, user, server } = await createUser();
+  const letIn = `Basic ${Buffer.from(`oauth2:${token}`).toString('base64')}`;
+  const asked: (string | undefined)[] = [];
+  // https://distribution.github.io/distribution/spec/api/
+  const registry: RequestListener = ({ headers, url }, response) => {
+    asked.push(headers.authorization);
+    if (headers.authorization !== letIn) {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="registry"' }).end();
+    } else {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(url === '/v2/app/tags/list' ? '{"name":"app","tags":["one"]}' : '{}');
+    }
+  };
+  const port = await listening(createServer(registry));
+  const other = await listening(createServer(registry));
+  const config = recipe('credHelpers').replace('registry.example.com', `127.0.0.1:${port}`);
+  mkdirSync(join(user, '.docker'));
+  // Both are configured; the login is bound to one of them.
+  const both = config.replace('"tokenctl"', `"tokenctl", "127.0.0.1:${other}": "tokenctl"`);
+  writeFileSync(join(user, '.docker', 'config.json'), both);
+  await run('tokenctl', 'hosts', 'work', 'add', `127.0.0.1:${port}`);
+  const tagsAt = (at: number) =>
+    run('skopeo', 'list-tags', '--tls-verify=false', `docker://127.0.0.1:${at}/app`);
+  const tags = await tagsAt(port);
+  expect([tags.exitCode, tags.stderr]).toEqual([0, '']);
+  expect(JSON.parse(tags.stdout).Tags).toEqual(['one']);
+  asked.length = 0;
+  expect((await tagsAt(other)).exitCode).not.toBe(0);
+  expect(asked.length).toBeGreaterThan(0);
+  // Where there is none it sends an empty user name and password.
+  const empty = `Basic ${Buffer.from(':').toString('base64')}`;
+  expect(new Set(asked)).toEqual(new Set([undefined, empty]));
+  expect(server.tokenRequests).toBe(0);
 });
 
 describe('kubectl', () => {
