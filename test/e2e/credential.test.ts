@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { createSharedLogin } from '../support/login.ts';
-import { TOKENCTL } from '../support/tokenctl.ts';
+import { createHome, TOKENCTL } from '../support/tokenctl.ts';
 
 const BIN = resolve(import.meta.dirname, '../../bin');
 const [NODE = ''] = TOKENCTL;
@@ -89,6 +89,17 @@ test('an answer comes as soon as the request is whole, with stdin still open', a
   child.stdin.write(GIT);
   expect(await text(child.stdout)).toContain(`password=${token}\n`);
   child.stdin.destroy();
+});
+
+test.each([
+  ['gitlab', 'gitlab.com', 'oauth2'],
+  ['bitbucket', 'bitbucket.org', 'x-token-auth'],
+])('the user name is the one that %s wants, whoever is asked for', async (provider, host, name) => {
+  const { run } = createHome();
+  await run(['import', 'work'], { input: JSON.stringify({ access_token: 'a', provider }) });
+  const input = `protocol=https\nhost=${host}\nusername=alice\n`;
+  const answer = await run(['credential', 'git', 'get'], { input });
+  expect(answer.stdout).toBe(`username=${name}\npassword=a\n`);
 });
 
 describe('a helper that has nothing to say', () => {
