@@ -29,7 +29,7 @@ const canonicalHost = (name: string): string | null => {
     return null;
   }
   const host = new URL(`https://${name}`).hostname;
-  return name.startsWith('[') || isFaithful(name.split('.'), host.split('.')) ? host : null;
+  return isFaithful(name.split('.'), host.split('.')) ? host : null;
 };
 
 /**
@@ -38,7 +38,7 @@ const canonicalHost = (name: string): string | null => {
  */
 const DEVIATIONS = /[\u00df\u1e9e\u03c2\u200c\u200d]/;
 
-/** ASCII stays what it is but for case, and nothing else becomes ASCII: `127.1`, `gıthub`, a fullwidth dot. */
+/** ASCII stays what it is but for case, and nothing else becomes ASCII: `127.1`, `[0::1]`, a fullwidth dot. */
 const isFaithful = (given: readonly string[], made: readonly string[]): boolean =>
   given.length === made.length &&
   given.every((label, at) =>

@@ -42,7 +42,7 @@ describe('a host binding is written in one way', () => {
     ['localhost:5000', 'localhost:5000'],
     ['http://127.0.0.1:8080/x', '127.0.0.1:8080/x'],
     ['localhost:443', 'localhost:443'],
-    ['[0:0::1]:8080', '[::1]:8080'],
+    ['[FE80::1]:8080', '[fe80::1]:8080'],
   ])('%s', (given, stored) => {
     expect(requireHostBinding(given)).toBe(stored);
     expect(requireHostBinding(stored)).toBe(stored);
@@ -78,7 +78,14 @@ describe('is no host binding', () => {
     ...['git.example.com/../x', 'git.example.com/a//b', 'git.example.com/a%2fb', 'a.example?x'],
     ...['git.example.com\\@evil.example', 'git.example.com\n', 'git\u0000.example', 'git .example'],
     ...['127.1', '0x7f.0.0.1', '2130706433', '0177.0.0.1', 'faß.example', 'ｇit.example.com'],
-    ...['git。example.com', '%67it.example.com', '[::1', '[fe80::1%25eth0]', 'a'.repeat(600)],
+    ...[
+      'git。example.com',
+      '%67it.example.com',
+      '[::1',
+      '[0:0::1]',
+      '[fe80::1%25eth0]',
+      'a'.repeat(600),
+    ],
   ])('%j', (text) => {
     expect(parseHostBinding(text)).toHaveProperty('problem');
   });
