@@ -118,8 +118,8 @@ const commandOptions = {
   plugins: [aside],
 };
 
-// A plain get, whole, and every other command, whole as well: they share no code, and a process runs
-// the one or the other.
+// A plain get, a plain credential, and every other command, each whole: they share no code, and a process
+// runs one of them.
 const command = await build({
   ...commandOptions,
   entryPoints: { cli: 'src/cli/main.ts', 'any-command': 'src/cli/any-command.ts' },
@@ -127,7 +127,10 @@ const command = await build({
 });
 const plainGet = await build({
   ...commandOptions,
-  entryPoints: { 'plain-get': 'src/cli/plain-get.ts' },
+  entryPoints: {
+    'plain-get': 'src/cli/plain-get.ts',
+    'plain-credential': 'src/cli/plain-credential.ts',
+  },
   plugins: [aside, light],
   // oauth4webapi only looks there for a browser, and Node.js would make one up.
   define: { ...options.define, 'import.meta.url': '__filename', navigator: 'undefined' },
@@ -135,9 +138,11 @@ const plainGet = await build({
   banner: { js: '(function(exports,require,module,__filename,__dirname){' },
   footer: { js: '})' },
 });
-if (readFileSync(new URL('dist/plain-get.cjs', import.meta.url)).some((byte) => byte > 0x7f)) {
-  // V8 would take two bytes for each character, and src/cli/compiled-code.ts reads it as Latin-1.
-  throw new Error('dist/plain-get.cjs is not ASCII');
+for (const file of ['dist/plain-get.cjs', 'dist/plain-credential.cjs']) {
+  if (readFileSync(new URL(file, import.meta.url)).some((byte) => byte > 0x7f)) {
+    // V8 would take two bytes for each character, and src/cli/compiled-code.ts reads it as Latin-1.
+    throw new Error(`${file} is not ASCII`);
+  }
 }
 
 // What talks to the keychain, in a process of its own. keytar is native, optional and not bundled.

@@ -8,6 +8,7 @@ import {
   DEFAULT_REFRESH_AT,
 } from './credential.ts';
 import { TokenctlError } from './errors.ts';
+import { MAX_BINDINGS, parseHostBinding, requireHostBinding } from './hosts/binding.ts';
 import { parseEndpoint } from './oauth/endpoint.ts';
 import type { Moment } from './platform/clock.ts';
 import { instanceUrlOf, normaliseAnswer } from './providers/answers.ts';
@@ -209,20 +210,17 @@ const optionalList = (members: Members, name: string): string[] | null => {
   if (value === null) {
     return null;
   }
-  if (
-    !Array.isArray(value) ||
-    value.length > MAX_HOSTS ||
-    !value.every((item) => typeof item === 'string' && HOST.test(item))
-  ) {
-    throw new TokenctlError('usage', `${name} must be a list of at most ${MAX_HOSTS} host names`);
+  if (!Array.isArray(value) || value.length > MAX_BINDINGS || !value.every(isHostBinding)) {
+    throw new TokenctlError(
+      'usage',
+      `${name} must be a list of at most ${MAX_BINDINGS} hosts, [USERNAME@]HOST[:PORT][/PATH]`,
+    );
   }
-  return value.map((host: string) => host.toLowerCase());
+  return value.map(requireHostBinding);
 };
 
-/** More would be a mistake, and much more a record too large to be read back. */
-const MAX_HOSTS = 100;
-/** A host, with a port if it is not the scheme's own. */
-const HOST = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:\d{1,5})?$/;
+const isHostBinding = (value: unknown): value is string =>
+  typeof value === 'string' && !('problem' in parseHostBinding(value));
 
 const endpoint = (members: Members, name: string): string | null => {
   const address = optionalText(members, name);

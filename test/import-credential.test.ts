@@ -230,10 +230,10 @@ describe('what is not taken over', () => {
   });
 
   it.each([
-    ...['api.example.com', {}, 7, [7], [''], ['a b'], ['https://api.example.com'], ['a/b']],
-    ...[['*.example.com'], ['a\n'], ['-a.example.com'], ['user@a.example.com'], ['a:123456']],
-    ...[['a'.repeat(300)], ['[::1]'], Array(101).fill('a.example.com')],
-  ])('are no host names: %#', (hosts) => {
+    ...['api.example.com', {}, 7, [7], [''], ['a b'], ['http://api.example.com'], ['a/../b']],
+    ...[['*.example.com'], ['a\n'], ['-a.example.com'], ['user:pw@a.example.com'], ['a:123456']],
+    ...[['a'.repeat(300)], ['[::1'], Array(101).fill('a.example.com')],
+  ])('are no hosts: %#', (hosts) => {
     expectUsage({ hosts }, 'hosts');
   });
 
@@ -330,7 +330,7 @@ it('at its largest fits into a file that is read back', () => {
       client_secret: '拒'.repeat(4096),
       provider: '拒'.repeat(4096),
     },
-    hosts: Array(100).fill(`${'a'.repeat(253)}:65535`),
+    hosts: Array(100).fill(`${'a'.repeat(253)}:65535/${'拒'.repeat(252)}`),
   });
   expect(Buffer.byteLength(serialiseRecord(record, 'none'))).toBeLessThan(MAX_RECORD_BYTES);
 });

@@ -24,7 +24,7 @@ const LAYERS: readonly (readonly string[])[] = [
     ...['recommit.ts', 'attempt.ts', 'change-record.ts', 'own-refresh.ts', 'messages.ts'],
     ...['user-providers.ts', 'logout.ts', 'logout-record.ts'],
     ...['import-tokens.ts', 'import-credential.ts', 'token.ts', 'token-set.ts', 'traced-store.ts'],
-    ...['open-secrets.ts', 'claim-record.ts', 'keep-apart.ts'],
+    ...['open-secrets.ts', 'claim-record.ts', 'keep-apart.ts', 'bound-logins.ts'],
   ],
   ['store', 'oauth', 'audit'],
   ['providers', 'protocols', 'import', 'lock', 'decide.ts', 'refresh-outcome.ts'],
@@ -38,6 +38,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'json-members.ts',
     ...['config.ts', 'config-file.ts', 'config-table.ts', 'toml-positions.ts'],
     'paths.ts',
+    'hosts',
   ],
   ['platform', 'secret.ts', 'errors.ts', 'trace.ts'],
 ];

@@ -26,7 +26,7 @@ export type AuditEvent =
       readonly generation?: number;
     }
   | {
-      readonly event: 'login' | 'import' | 'invalidate' | 'remove' | 'adopt' | 'store';
+      readonly event: 'login' | 'import' | 'invalidate' | 'remove' | 'adopt' | 'store' | 'hosts';
       readonly login: string;
       readonly generation: number;
       readonly token: string | null;

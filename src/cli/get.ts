@@ -1,5 +1,6 @@
 import type { GetOptions, TokenManager } from '../create-token-manager.ts';
 import { TokenctlError } from '../errors.ts';
+import type { Secret } from '../secret.ts';
 import type { Token } from '../token.ts';
 import { parseDuration } from './duration.ts';
 import type { GetArguments } from './get-options.ts';
@@ -80,13 +81,24 @@ const requireOneForm = (options: GetArguments): void => {
 };
 
 /** Not again where the last refresh brought none: some providers never do. */
-const mayRenewIdToken = (token: Token): boolean =>
+export const mayRenewIdToken = (token: Token): boolean =>
   idTokenIsDue(token) &&
   token.idTokenExpiresAt !== null &&
   token.issuedAt.getTime() < token.idTokenExpiresAt.getTime();
 
 const idTokenIsDue = ({ idToken, idTokenExpiresAt }: Token): boolean =>
   idToken !== null && idTokenExpiresAt !== null && idTokenExpiresAt.getTime() <= Date.now();
+
+/** @throws {TokenctlError} `refused` if there is none */
+export const validIdToken = (token: Token): Secret => {
+  if (token.idToken === null || idTokenIsDue(token)) {
+    throw new TokenctlError('refused', 'there is no valid id token', {
+      login: token.login,
+      hint: 'sign in with the scope openid',
+    });
+  }
+  return token.idToken;
+};
 
 const format = (token: Token, { json, header, idToken }: GetArguments): string => {
   if (json) {
@@ -101,13 +113,7 @@ const format = (token: Token, { json, header, idToken }: GetArguments): string =
     });
   }
   if (idToken) {
-    if (token.idToken === null || idTokenIsDue(token)) {
-      throw new TokenctlError('refused', 'there is no valid id token', {
-        login: token.login,
-        hint: 'sign in with the scope openid',
-      });
-    }
-    return token.idToken.reveal();
+    return validIdToken(token).reveal();
   }
   if (header && token.tokenType.toLowerCase() !== 'bearer') {
     throw new TokenctlError(

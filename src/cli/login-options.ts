@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { AUTH_METHODS, type AuthMethod, KEY_AUTH_METHODS } from '../credential.ts';
 import { errnoOf, TokenctlError } from '../errors.ts';
+import { requireHostBinding } from '../hosts/binding.ts';
 import type { ClientSecrets, LoginRequest } from '../login/settings.ts';
 import { Secret } from '../secret.ts';
 import { askHidden } from './ask-hidden.ts';
@@ -70,7 +71,7 @@ export const loginRequest = async (options: LoginArguments): Promise<LoginReques
     resources: options.resource.map((each) => requireResource(each)),
     audience,
     parameters: options.param.map((each) => pairOf('--param', each)),
-    hosts: options.host.length === 0 ? undefined : options.host,
+    hosts: options.host.length === 0 ? undefined : options.host.map(requireHostBinding),
     flow: machine
       ? 'machine'
       : options.device

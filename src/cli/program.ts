@@ -16,6 +16,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: () => Command }
   adopt: () => import('./commands/adopt.ts'),
   logout: () => import('./commands/logout.ts'),
   remove: () => import('./commands/remove.ts'),
+  hosts: () => import('./commands/hosts.ts'),
+  credential: () => import('./commands/credential.ts'),
   providers: () => import('./commands/providers.ts'),
   demo: () => import('./commands/demo.ts'),
 };

@@ -1,3 +1,5 @@
+import { isLoopbackHost } from '../hosts/authority.ts';
+
 /** Why something cannot be used, safe to print. */
 export interface Problem {
   readonly problem: string;
@@ -23,6 +25,5 @@ export const parseEndpoint = (address: string): URL | Problem => {
     : { problem: 'not https (http is for this machine only)' };
 };
 
-/** 127.0.0.0/8, ::1 and localhost. `URL` has already written every notation of an address in one way. */
-export const isLoopback = ({ hostname }: URL): boolean =>
-  hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+/** This machine only. */
+export const isLoopback = ({ hostname }: URL): boolean => isLoopbackHost(hostname);

@@ -35,6 +35,8 @@ export interface Provider {
   readonly pkce?: 'S256' | 'none';
   /** The variable in which its tools look for an access token, such as GITHUB_TOKEN. */
   readonly environmentVariable?: string;
+  /** The user name it wants beside an access token in the place of a password (RFC 7617), if not just any. */
+  readonly basicUsername?: string;
   /**
    * What a refresh does to the refresh token. `single-use`: it is spent, and using it again may end the
    * login; `replaced`: a new one comes, the old one is forgiven; `optional`: as it is configured there;

@@ -721,6 +721,111 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
       before: (stage) => configured(stage, `[providers.a]\nclient_secret = ${STRAY}`),
     },
   ],
+  hosts: [
+    {
+      what: 'added',
+      args: ['work', 'add', 'git.example.com', 'alice@git.example.com/acme', '--json'],
+      code: 0,
+      before: signedIn(),
+    },
+    { what: 'removed', args: ['work', 'remove', 'git.example.com'], code: 0, before: signedIn() },
+    {
+      what: 'a token for a host',
+      args: ['work', 'add', `${STRAY}\n`, '--timeout', '1s'],
+      code: 2,
+      before: signedIn(),
+    },
+    { what: 'a token for what to do', args: ['work', STRAY], code: 2, before: signedIn() },
+    { what: 'no room for a lock', args: ['work', 'add', 'a.example'], code: 6, before: unlockable },
+  ],
+  credential: [
+    {
+      what: 'for git',
+      args: ['git', 'get', '--login', 'work'],
+      code: 0,
+      before: bound(),
+      input: () => GIT_REQUEST,
+      prints: (stdout) => /^password=(.*)$/m.exec(stdout)?.[1] ?? '',
+    },
+    {
+      what: 'for docker, renewed',
+      args: ['docker', 'get'],
+      code: 0,
+      before: bound(0),
+      input: () => 'git.example.com',
+      prints: (stdout) => JSON.parse(stdout).Secret,
+    },
+    {
+      what: 'for docker, a dead login, echoed',
+      args: ['docker', 'get'],
+      code: 1,
+      before: async (stage) => {
+        await echoing(400, 'invalid_grant')(stage);
+        await stage.run(['hosts', 'work', 'add', 'git.example.com']);
+      },
+      input: () => 'git.example.com',
+    },
+    {
+      what: 'for kubectl, an id token',
+      args: ['kubectl', '--id-token'],
+      code: 0,
+      before: async (stage) => {
+        await stage.signIn(3600, { id_token: stage.plant(idToken(3600)) });
+        await stage.run(['hosts', 'work', 'add', 'git.example.com']);
+      },
+      env: () => ({
+        KUBERNETES_EXEC_INFO: JSON.stringify({
+          apiVersion: 'client.authentication.k8s.io/v1',
+          kind: 'ExecCredential',
+          spec: { cluster: { server: 'https://git.example.com' } },
+        }),
+      }),
+      prints: (stdout) => JSON.parse(stdout).status.token,
+    },
+    {
+      what: 'a rejected one',
+      args: ['git', 'erase'],
+      code: 0,
+      before: async (stage) => {
+        await holding(stage);
+        await stage.run(['hosts', 'work', 'add', 'git.example.com']);
+      },
+      input: () => `${GIT_REQUEST}password=${given}\n`,
+    },
+    {
+      what: 'one that is not ours to store',
+      args: ['git', 'store'],
+      code: 0,
+      before: bound(),
+      input: () => `${GIT_REQUEST}username=a\npassword=${STRAY}\n`,
+    },
+    {
+      what: 'one that is not ours to store, for docker',
+      args: ['docker', 'store'],
+      code: 1,
+      input: () => JSON.stringify({ ServerURL: 'x', Username: 'a', Secret: STRAY }),
+    },
+    {
+      what: 'a token in a request that is none',
+      args: ['cargo'],
+      code: 0,
+      input: () => `${STRAY}\n{"v":1,"kind":"get","registry":{"index-url":"${STRAY}"}}\n`,
+    },
+    {
+      what: 'a token for a line of git',
+      args: ['git', 'get'],
+      code: 2,
+      input: () => `protocol=https\n${STRAY}\n`,
+    },
+    { what: 'a token for a protocol', args: [STRAY], code: 2 },
+    { what: 'a token for an operation', args: ['docker', STRAY], code: 1 },
+    {
+      what: 'a token for a login',
+      args: ['git', 'get', '--login', STRAY],
+      code: 3,
+      input: () => GIT_REQUEST,
+    },
+  ],
   // Its own tokens are gathered while it runs; see below.
   demo: [],
   help: [
@@ -731,6 +836,15 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
 
 async function revocable(stage: Stage): Promise<Record<string, unknown>> {
   return stage.signIn(3600, { revocation_endpoint: stage.server.revocationEndpoint });
+}
+
+const GIT_REQUEST = 'protocol=https\nhost=git.example.com\n';
+
+function bound(lifetime?: number) {
+  return async (stage: Stage): Promise<void> => {
+    await stage.signIn(lifetime);
+    await stage.run(['hosts', 'work', 'add', 'git.example.com']);
+  };
 }
 
 /** The revocation endpoint refuses, and repeats everything it was sent. */

@@ -219,7 +219,10 @@ describe('the step after the installation changes nothing', () => {
 });
 
 const BIN = 'node_modules/.bin/tokenctl';
-const SHIPPED = ['package.json', 'postinstall.mjs', 'tokenctl', 'tokenctl.js'];
+const SHIPPED = [
+  ...['cargo-credential-tokenctl', 'docker-credential-tokenctl', 'git-credential-tokenctl'],
+  ...['package.json', 'postinstall.mjs', 'tokenctl', 'tokenctl.js'],
+];
 
 async function installGlobally(prefix: string, ...options: string[]): Promise<void> {
   const to = ['--global', '--offline', '--prefix', join(directory, prefix)];

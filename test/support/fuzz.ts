@@ -16,6 +16,8 @@ const INPUTS = {
   endpoint: [1000, 10_000],
   duration: [1000, 5000],
   name: [1000, 10_000],
+  host: [2000, 30_000],
+  protocol: [1000, 15_000],
   'lock directory': [300, 3000],
 } as const satisfies Record<string, readonly [few: number, all: number]>;
 

@@ -38,6 +38,7 @@ export const codeHosts = {
     redirectPort: 'fixed',
     pkce: 'S256',
     environmentVariable: 'GITLAB_TOKEN',
+    basicUsername: 'oauth2',
     rotation: 'single-use',
     quirks: ['refresh-revokes-access-token'],
     notes: ['Access tokens live 2 hours. The device flow needs GitLab 17.1 or later.'],
@@ -51,6 +52,7 @@ export const codeHosts = {
     clientSecret: 'required',
     authMethodWithSecret: 'client_secret_basic',
     redirectPort: 'fixed',
+    basicUsername: 'x-token-auth',
     quirks: [],
     registration:
       'https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/',

@@ -15,6 +15,8 @@ export const identity = {
     authMethodWithSecret: 'client_secret_post',
     redirectPort: 'any',
     pkce: 'S256',
+    // https://cloud.google.com/artifact-registry/docs/docker/authentication#token
+    basicUsername: 'oauth2accesstoken',
     rotation: 'none',
     quirks: ['refresh-omits-refresh-token', 'revoke-by-token-alone'],
     notes: [
