@@ -38,7 +38,7 @@ export const signIn = async (
   const before = await recordOf(store);
   const known = seen === undefined ? (before?.recordId ?? null) : seen;
   requirePlace(store.login, request, before);
-  await requirePassphrase(store.login, request.place ?? before?.kept?.place, person.env);
+  await requirePassphrase(store.login, request.place, person.env);
   const end = monotonicMs() + request.timeoutMs;
   const lock = await rendezvous(store, person, end);
   try {
