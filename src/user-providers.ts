@@ -50,6 +50,7 @@ const readProvider = (table: ConfigTable, path: string): Provider => {
       redirectHost: table.oneOf('redirect_host', ['127.0.0.1', 'localhost']),
       pkce: table.oneOf('pkce', ['S256', 'none']),
       environmentVariable: checkVariable(table),
+      basicUsername: table.text('basic_username'),
       rotation: table.oneOf('rotation', ['single-use', 'replaced', 'optional', 'none']),
       notes: table.texts('notes'),
       accountPage: checkPage(table, 'account_page'),
