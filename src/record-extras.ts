@@ -4,7 +4,7 @@ import type { Secret } from './secret.ts';
 
 /**
  * What only some clients need: a grant other than the refresh token, keys. A record that has any of it
- * is refused by versions that would spend its tokens without it (`EXTRAS_READER`).
+ * is refused by versions that would spend its tokens without it (`READER`).
  */
 export interface ClientExtras {
   readonly grant: Grant;

@@ -1,8 +1,8 @@
 /**
  * `Headers` and `Response` as far as oauth4webapi needs them to write a token request and to check an
  * answer: both only pass text from one of its functions to another here, and never meet `fetch`.
- * Node.js's own come with all of undici, which takes longer to load than everything else that a
- * refresh does (figures in docs/performance.md). Only a process that does nothing but `get` may do this.
+ * Node.js's own come with all of undici, which takes 16 ms to load (docs/performance.md). Only a process
+ * that does nothing but `get` may do this.
  */
 export const useLightFetchTypes = (): void => {
   for (const [name, value] of Object.entries({ Headers: LightHeaders, Response: LightResponse })) {
