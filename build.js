@@ -178,6 +178,7 @@ const packages = new Set(
       return name === undefined ? [] : [name];
     }),
 );
+if (packages.size === 0) throw new Error('no licences: is node_modules a symbolic link?');
 const licences = [...packages].sort().map((name) => {
   const directory = join(import.meta.dirname, 'node_modules', name);
   const file = readdirSync(directory).find((entry) => /^licen[cs]e/i.test(entry));

@@ -7,11 +7,12 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { need } from '../support/need.ts';
@@ -22,11 +23,16 @@ const ROOT = resolve(import.meta.dirname, '../..');
 let directory: string;
 let files: string[];
 let tarball: string;
+const builtBefore = statSync(join(ROOT, 'dist')).ino;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tokenctl-package-'));
+  // Packing builds, and building begins by removing dist/, which the tests beside this one are running.
+  const source = join(directory, 'source');
+  const ours = /^(?!\.git|dist)/;
+  cpSync(ROOT, source, { recursive: true, filter: (path) => ours.test(relative(ROOT, path)) });
   const packed = await run('npm', ['pack', '--json', '--pack-destination', directory], {
-    cwd: ROOT,
+    cwd: source,
   });
   // Scripts that run before packing print too; the JSON comes last.
   const [{ filename, files: listed }] = JSON.parse(
@@ -46,6 +52,10 @@ test('the package installed globally into an empty prefix gives a working tokenc
   expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   await importToken(bin, environment());
   expect((await run(bin, ['get', 'work'], { env: environment() })).stdout).toBe('a-token\n');
+});
+
+test('packing leaves alone what the tests beside this one run', () => {
+  expect(statSync(join(ROOT, 'dist')).ino).toBe(builtBefore);
 });
 
 test('the package holds what is used and nothing else', () => {
