@@ -10,6 +10,8 @@ export interface Paths {
   readonly audit: string;
   /** What has been seen of the records, kept apart from them. */
   readonly seen: string;
+  /** What other programs were answered: `store/answers.ts`. */
+  readonly answers: string;
 }
 
 /**
@@ -27,6 +29,7 @@ export const findPaths = (env: NodeJS.ProcessEnv = process.env): Paths => {
       credentials: join(home, 'credentials'),
       audit: join(home, 'audit.jsonl'),
       seen: join(home, 'seen'),
+      answers: join(home, 'answers'),
     };
   }
   const { data, log } = envPaths('tokenctl', { suffix: '' });
@@ -36,6 +39,7 @@ export const findPaths = (env: NodeJS.ProcessEnv = process.env): Paths => {
     credentials: join(data, 'credentials'),
     audit: join(log, 'audit.jsonl'),
     seen: join(log, 'seen'),
+    answers: join(data, 'answers'),
   };
 };
 

@@ -3,9 +3,12 @@ import { TokenctlError } from '../errors.ts';
 import { formatHostBinding, type HostBinding, isHostOf } from '../hosts/binding.ts';
 import { type Choice, chooseLogin } from '../hosts/choose.ts';
 import type { Target } from '../hosts/target.ts';
+import { findPaths } from '../paths.ts';
 import type { Grant, Output, Request } from '../protocols/protocol.ts';
 import { SILENCE } from '../protocols/protocol.ts';
 import { providers } from '../providers/providers.ts';
+import { Secret } from '../secret.ts';
+import { type KeptAnswer, stampRecords } from '../store/answers.ts';
 import type { Token } from '../token.ts';
 import { mayRenewIdToken, validIdToken } from './get.ts';
 import { say } from './io.ts';
@@ -22,6 +25,8 @@ export interface CredentialOptions {
 export interface Answer extends Output {
   /** The token had to be renewed for it. */
   readonly refreshed?: boolean;
+  /** What to keep of it, if it may be given again while no record changes. */
+  readonly kept?: Pick<KeptAnswer, 'stamp' | 'login' | 'before' | 'after'>;
 }
 
 /** Answers one request of whatever protocol. Never asks a person. */
@@ -50,7 +55,11 @@ const answerGet = async (request: Get, options: CredentialOptions): Promise<Answ
   if (target === null) {
     return none;
   }
-  const held = await heldLogins(only);
+  const stamp = request.keepable ? stampRecords(findPaths().credentials) : null;
+  let faults = 0;
+  const held = await heldLogins(only, () => {
+    faults += 1;
+  });
   const choice = chooseLogin(target, held);
   if (choice.kind !== 'one') {
     explain(choice, target);
@@ -69,8 +78,21 @@ const answerGet = async (request: Get, options: CredentialOptions): Promise<Answ
     return none;
   }
   const username = usernameFor(target, still.binding, record.provider);
-  const stdout = request.granted(grantOf(token, username, options.idToken));
-  return { stdout, code: 0, refreshed: token.refreshed };
+  const grant = grantOf(token, username, options.idToken);
+  const answer = { stdout: request.granted(grant), code: 0, refreshed: token.refreshed };
+  const alwaysSo = faults + token.warnings.length === 0 && !token.refreshed && !options.idToken;
+  return stamp !== null && alwaysSo
+    ? { ...answer, kept: { stamp, login: choice.login, ...around(request, grant) } }
+    : answer;
+};
+
+/** The answer without its token. */
+const around = (request: Get, grant: Grant): { before: string; after: string } => {
+  const mark = 'tokenctl.token.';
+  const [before = '', after = ''] = request
+    .granted({ ...grant, token: new Secret(mark) })
+    .split(mark);
+  return { before, after };
 };
 
 const grantOf = (token: Token, username: string, idToken: boolean): Grant =>
@@ -99,8 +121,11 @@ const usernameFor = (
   return preset?.basicUsername ?? target.username ?? binding.username ?? 'oauth2';
 };
 
-const heldLogins = (only: string | undefined): Promise<HeldLogin[]> =>
-  readBoundLogins(only, (error) => say(`${asLine(error)}\n`));
+const heldLogins = (only: string | undefined, onFault = () => {}): Promise<HeldLogin[]> =>
+  readBoundLogins(only, (error) => {
+    say(`${asLine(error)}\n`);
+    onFault();
+  });
 
 /** Nobody sees it but a person who wonders why there was no answer. */
 const explain = (choice: Exclude<Choice, { kind: 'one' }>, { host }: Target): void => {

@@ -1,6 +1,8 @@
 import { abbreviated, TokenctlError } from '../errors.ts';
+import { findPaths } from '../paths.ts';
 import type { Output, Protocol } from '../protocols/protocol.ts';
 import { protocols } from '../protocols/protocols.ts';
+import { keepAnswer } from '../store/answers.ts';
 import { answerRequest, type CredentialOptions } from './credential-answer.ts';
 import { readRequests } from './credential-input.ts';
 import { EXIT_CODES } from './exit-codes.ts';
@@ -38,6 +40,10 @@ export const credential = async (
         const answer = await answerRequest(operation.read(input), options);
         await write(answer);
         refreshed ||= answer.refreshed ?? false;
+        if (answer.kept !== undefined) {
+          const login = options.login === undefined ? [] : ['--login', options.login];
+          keepAnswer(findPaths(), { ...answer.kept, request: input, args: [kind, ...login, name] });
+        }
       });
     }
   });

@@ -13,6 +13,7 @@ export const docker: Protocol = {
           kind: 'get',
           target: targetOfUrl(url),
           none: NOT_FOUND,
+          keepable: true,
           granted: (grant) => {
             const { username, token } = requirePlain(grant);
             return json({ ServerURL: url, Username: username, Secret: token.reveal() });

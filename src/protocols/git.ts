@@ -66,6 +66,7 @@ const readGet = (attributes: Attributes): Request => ({
   kind: 'get',
   target: targetIn(attributes),
   none: SILENCE,
+  keepable: true,
   granted: (grant) => answer(requirePlain(grant), wantsBearer(attributes)),
 });
 

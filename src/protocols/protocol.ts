@@ -38,6 +38,8 @@ export type Request =
       /** @throws {TokenctlError} `refused` if this credential cannot be said in this protocol */
       granted(grant: Grant): string;
       readonly none: Output;
+      /** The answer depends on nothing but these words and who is granted what. */
+      readonly keepable?: true;
     }
   /** A server said no to this token. */
   | { readonly kind: 'rejected'; readonly target: Target | null; readonly token: Secret }

@@ -1,0 +1,90 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Paths } from '../paths.ts';
+
+/** The state of all records, as the directory's modification time: seconds, long past. */
+export type Stamp = number;
+
+/** What another program was answered, around the token. */
+export interface KeptAnswer {
+  /** Of what `stampRecords` gave before the records were read. */
+  readonly stamp: Stamp;
+  readonly login: string;
+  /** As they stand after `credential`. */
+  readonly args: readonly string[];
+  readonly request: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+/**
+ * Gives the directory of the records a modification time that no clock shows any more and that no other
+ * call chose. Every change of a record, by whomever, puts a file in its place, which sets that time to now:
+ * as long as it is this one, all records are as they were when it was set, whatever the clock does.
+ *
+ * Null where that cannot be done.
+ */
+export const stampRecords = (directory: string): Stamp | null => {
+  try {
+    const held = statSync(directory).mtimeMs / 1000;
+    if (Number.isInteger(held) && held < LATEST) {
+      return held;
+    }
+    const stamp = randomInt(1, LATEST);
+    utimesSync(directory, stamp, stamp);
+    return stamp;
+  } catch {
+    return null;
+  }
+};
+
+/** In 1978: seconds that any file system can hold. */
+const LATEST = 2 ** 28;
+
+/**
+ * Keeps an answer, without the token, for `bin/tokenctl`: to the same words, and while the records are the
+ * same, it gives the same one. An economy: where anything is unusual, or fails, nothing is kept.
+ */
+export const keepAnswer = ({ answers }: Pick<Paths, 'answers'>, answer: KeptAnswer): void => {
+  const text = textOf(answer);
+  const name = fileName(answer);
+  if (text === null || name === null) {
+    return;
+  }
+  const prepared = join(answers, `.${randomUUID()}`);
+  try {
+    mkdirSync(answers, { recursive: true, mode: 0o700 });
+    writeFileSync(prepared, text, { mode: 0o600, flag: 'wx' });
+    utimesSync(prepared, answer.stamp, answer.stamp);
+    renameSync(prepared, join(answers, name));
+  } catch {
+    rmSync(prepared, { force: true });
+  }
+};
+
+/** A contract with `bin/tokenctl`, which reads it line by line, and compares it to what it was asked. */
+const textOf = ({ login, args, request, before, after }: KeptAnswer): string | null => {
+  const asked = request.replace(/\n$/, '').split('\n');
+  const first = before.split('\n');
+  const last = after.replace(/\n$/, '').split('\n');
+  const plain =
+    asked.every((line) => PLAIN.test(line) && !SECRET.test(line)) &&
+    first.every((line) => PLAIN.test(line)) &&
+    !/^-|\\/.test(before) &&
+    last.every((line) => (line === '' || PLAIN.test(line)) && line !== '.' && !line.includes('\\'));
+  const lines = [`answer-1 ${login}`, args.join(' '), ...asked, '', ...first, '', ...last, '.', ''];
+  return plain ? lines.join('\n') : null;
+};
+
+/** To every shell the same, in any locale. */
+const PLAIN = /^[\x20-\x7e]+$/;
+/** What other helpers of git have found: none of our business, and never to be written down. */
+const SECRET = /^(password|credential|oauth_refresh_token)=/;
+
+const fileName = ({ args: [kind], request }: KeptAnswer): string | null => {
+  const host = kind === 'docker' ? request.replace(/\n$/, '') : /^host=(.*)$/m.exec(request)?.[1];
+  return host !== undefined && /^[A-Za-z0-9:-][A-Za-z0-9.:-]{0,200}$/.test(host)
+    ? `${host}.${kind}`
+    : null;
+};
