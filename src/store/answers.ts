@@ -59,7 +59,11 @@ export const keepAnswer = ({ answers }: Pick<Paths, 'answers'>, answer: KeptAnsw
     utimesSync(prepared, answer.stamp, answer.stamp);
     renameSync(prepared, join(answers, name));
   } catch {
-    rmSync(prepared, { force: true });
+    try {
+      rmSync(prepared, { force: true });
+    } catch {
+      // Nothing was made.
+    }
   }
 };
 

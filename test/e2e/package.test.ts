@@ -98,6 +98,29 @@ describe('npm', () => {
 });
 
 describe('what was installed', () => {
+  it('answers git and docker without Node.js, once it has answered them', async () => {
+    const env = { ...environment(), TOKENCTL_HOME: mkdtempSync(join(directory, 'home-')) };
+    const bin = join(directory, 'prefix/bin');
+    await importToken(join(bin, 'tokenctl'), env);
+    await run(join(bin, 'tokenctl'), ['hosts', 'work', 'add', 'git.example.com'], { env });
+    const stub = mkdtempSync(join(directory, 'stub-'));
+    writeFileSync(join(stub, 'node'), '#!/bin/sh\necho started Node.js\n', { mode: 0o755 });
+    for (const [name, request, expected] of [
+      ['git', 'protocol=https\nhost=git.example.com\n\n', /^password=a-token$/m],
+      ['docker', 'git.example.com', /"Secret":"a-token"/],
+    ] as const) {
+      const ask = (PATH: string | undefined) => {
+        const helper = join(bin, `${name}-credential-tokenctl`);
+        const asking = run(helper, ['get'], { env: { ...env, PATH } });
+        asking.child.stdin?.end(request);
+        return asking;
+      };
+      const { stdout } = await ask(process.env.PATH);
+      expect(stdout).toMatch(expected);
+      expect((await ask(`${stub}:/usr/bin:/bin`)).stdout).toBe(stdout);
+    }
+  });
+
   it('is JavaScript to Node.js, by whatever path', async () => {
     for (const path of ['bin/tokenctl', 'lib/node_modules/tokenctl/bin/tokenctl.js']) {
       const file = join(directory, 'prefix', path);
@@ -206,7 +229,8 @@ describe('the step after the installation changes nothing', () => {
     ],
     [
       'with a launcher that does not work',
-      (bin) => edit(join(bin, 'tokenctl'), (text) => text.replace('set +aeuvx', 'exit 0')),
+      (bin) =>
+        edit(join(bin, 'tokenctl'), (text) => text.replace('set +aeuvx\n', 'set +aeuvx\nexit 0\n')),
     ],
     [
       'with a tokenctl.js that is not as it was shipped',
@@ -217,14 +241,15 @@ describe('the step after the installation changes nothing', () => {
     const bin = join(mkdtempSync(join(directory, 'changed-')), 'node_modules/tokenctl/bin');
     cpSync(join(installedBin('unscripted'), '..'), join(bin, '..'), { recursive: true });
     const env = change(bin);
-    const before = readFileSync(join(bin, 'tokenctl.js'), 'utf8');
     const entries = readdirSync(bin);
+    const contents = () => entries.map((entry) => readFileSync(join(bin, entry), 'utf8'));
+    const before = contents();
     const { stdout, stderr } = await run(process.execPath, [join(bin, 'postinstall.mjs')], {
       env: { ...environment(), ...env },
     });
     expect(stdout + stderr).toBe('');
-    expect(readFileSync(join(bin, 'tokenctl.js'), 'utf8')).toBe(before);
     expect(readdirSync(bin)).toEqual(entries);
+    expect(contents()).toEqual(before);
   });
 });
 
