@@ -2,6 +2,7 @@ import type { Bench } from './bench.ts';
 import { prepareCases, SHELL } from './case.ts';
 import { measureBursts } from './groups/burst.ts';
 import { measureExpired, measureExpiredOverTls } from './groups/expired.ts';
+import { measureHelpers } from './groups/helper.ts';
 import { measureLibrary } from './groups/library.ts';
 import { measureMemory } from './groups/memory.ts';
 import { measureOtherShells } from './groups/other-shells.ts';
@@ -27,6 +28,7 @@ export const measureAll = async (bench: Bench): Promise<Measured> => {
     timings: [
       ...(await measure(bench, WARM, SHELL, wantedBy(WARM))),
       ...(await measureOtherShells(bench)),
+      ...(await measureHelpers(bench)),
       ...(await measureStatus(bench, manyLogins)),
       ...(await measureExpired(bench)),
       ...(await measureExpiredOverTls(bench)),

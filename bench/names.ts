@@ -2,6 +2,7 @@
 export const WARM = 'warm get';
 export const OTHER_SHELLS = 'other shells';
 export const STATUS = 'status';
+export const HELPER = 'credential helper';
 export const EXPIRED = 'expired get';
 /** As from every real provider. */
 export const EXPIRED_TLS = 'expired get over TLS';
@@ -12,6 +13,8 @@ export const MEMORY = 'memory';
 /** The command as most call it, with a token as long as GitHub's. */
 export const USUAL = 'tokenctl get, 40 characters';
 export const USUAL_BY_NODE = 'node tokenctl.js get, 40 characters';
+export const HELPER_LAUNCHED = 'tokenctl credential git get';
+export const HELPER_BY_NODE = 'node tokenctl.js credential git get';
 export const HERD = 'tokenctl get';
 export const CALL = 'getValidToken';
 

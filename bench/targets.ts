@@ -3,6 +3,9 @@ import {
   CALL,
   EXPIRED,
   EXPIRED_TLS,
+  HELPER,
+  HELPER_BY_NODE,
+  HELPER_LAUNCHED,
   HERD,
   LATENCY_MS,
   LIBRARY,
@@ -23,6 +26,7 @@ export interface Target {
 /** All that this run can tell. */
 export const targetsOf = (results: Results): Target[] => [
   ...warmTargets(results),
+  ...helperTargets(results),
   ...results.timings
     .filter(({ group, by }) => [EXPIRED, EXPIRED_TLS].includes(group) && by === 'tokenctl')
     .map((timing) => ratioAtMost(timing, 1.25)),
@@ -54,6 +58,22 @@ const warmTargets = ({ timings }: Results): Target[] => {
     }),
     ...(usual && fastest ? [timesAtMost(usual, fastest, 1, `as fast as ${fastest.name}`)] : []),
     ...(among && usual ? [timesAtMost(among, usual, SAME, 'as with 1 login')] : []),
+  ];
+};
+
+const helperTargets = ({ timings }: Results): Target[] => {
+  const helper = timings.filter(({ group }) => group === HELPER);
+  const byName = (name: string) => helper.find((timing) => timing.name === name);
+  const [byNode, node, launched] = [HELPER_BY_NODE, 'node -e 0', HELPER_LAUNCHED].map(byName);
+  const peers = helper.filter(({ by }) => by === 'peer');
+  const more = byNode && node ? byNode.wallMs.median - node.wallMs.median : null;
+  return [
+    ...(byNode && more !== null
+      ? [target(HELPER, byNode.name, `≤ node -e 0 + 10 ms (+ ${more.toFixed(1)})`, more <= 10)]
+      : []),
+    ...(launched
+      ? peers.map((peer) => timesAtMost(launched, peer, 1, `as fast as ${peer.name}`))
+      : []),
   ];
 };
 
