@@ -39,10 +39,18 @@ export const checkMetadata = (
       : isIn(OPTIONAL, name)
         ? problemOf(value) === null
         : !isIn(LISTS, name) || isList(value);
-  return Object.fromEntries(
-    Object.entries(metadata).filter(isOf),
-  ) as unknown as oauth.AuthorizationServer;
+  const { mtls_endpoint_aliases: aliases, ...rest } = metadata;
+  return {
+    ...Object.fromEntries(Object.entries(rest).filter(isOf)),
+    ...(aliases != null && { mtls_endpoint_aliases: endpointsIn(aliases) }),
+  } as unknown as oauth.AuthorizationServer;
 };
+
+/** RFC 8705 section 5 */
+const endpointsIn = (aliases: unknown): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(Object(aliases)).filter(([, address]) => problemOf(address) === null),
+  );
 
 const problemOf = (value: unknown): string | null => {
   const parsed = typeof value === 'string' ? parseEndpoint(value) : { problem: 'no text' };

@@ -42,6 +42,9 @@ export const serverOf = async (
       ? null
       : await discoverIf(issuer, fetch, complete);
   requireS256(login, found);
+  // Who shows a certificate may have to do that elsewhere (RFC 8705 section 5).
+  const aliases = request.client.tls == null ? undefined : found?.mtls_endpoint_aliases;
+  const offered = found === null ? null : { ...found, ...aliases };
   const revocation = said(
     '--revocation-endpoint',
     request.revocationEndpoint,
@@ -51,14 +54,14 @@ export const serverOf = async (
     facts: {
       issuer: found?.issuer ?? issuer,
       authorizationEndpoint: authorization ?? found?.authorization_endpoint ?? null,
-      deviceAuthorizationEndpoint: device ?? found?.device_authorization_endpoint ?? null,
+      deviceAuthorizationEndpoint: device ?? offered?.device_authorization_endpoint ?? null,
       registrationEndpoint: found?.registration_endpoint ?? null,
-      pushEndpoint: pushEndpoint(login, request, found),
+      pushEndpoint: pushEndpoint(login, request, offered),
       saysIssuer: found?.authorization_response_iss_parameter_supported === true,
     },
     client: {
-      tokenEndpoint: token ?? found?.token_endpoint ?? null,
-      revocationEndpoint: revocation ?? found?.revocation_endpoint ?? null,
+      tokenEndpoint: token ?? offered?.token_endpoint ?? null,
+      revocationEndpoint: revocation ?? offered?.revocation_endpoint ?? null,
       issuer: found?.issuer ?? issuer,
     },
     authMethods: found?.token_endpoint_auth_methods_supported ?? null,

@@ -120,6 +120,31 @@ describe('a client certificate (RFC 8705)', () => {
     });
   });
 
+  test('is shown where the server wants to see it, and without one nobody is sent there', async () => {
+    const { key, cert } = authority().issue('DNS:robot');
+    const server = await startFakeServer(authority().issue('DNS:localhost'));
+    const alias = await startFakeServer({
+      ...authority().issue('DNS:localhost'),
+      requestCert: true,
+      rejectUnauthorized: false,
+    });
+    const token_endpoint = `${alias.issuer}/token`;
+    server.metadata.mtls_endpoint_aliases = { token_endpoint, revocation_endpoint: 'nonsense' };
+    const sign = async (client: LoginRequest['client']) => {
+      const store = memoryStore(null, 'ci');
+      const env = { SSL_CERT_FILE: authority().file };
+      const request = { ...REQUEST, issuer: server.issuer, clientId: 'robot', client };
+      await signIn(store, request, createPerson(env));
+      return (await store.read())?.record.client;
+    };
+    const tls = { certificate: cert, key: new Secret(key) };
+    expect(await sign({ tls })).toMatchObject({ tokenEndpoint: token_endpoint });
+    expect([alias.asked(), server.requests.length]).toEqual([['POST /token'], 1]);
+    const secret = await sign({ clientSecret: new Secret('of the robot') });
+    expect(secret).toMatchObject({ tokenEndpoint: `${server.issuer}/token` });
+    expect(alias.requests).toHaveLength(1);
+  });
+
   test('that is none is refused before anything is sent', async () => {
     const server = await startFakeServer(authority().issue('DNS:localhost'));
     const tls = { certificate: 'none', key: new Secret('a-key-that-is-none') };
