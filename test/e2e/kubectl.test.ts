@@ -147,9 +147,10 @@ describe.each([
   });
 
   test('has nothing for another cluster', async () => {
-    const { kubectl, other } = await createStage();
+    const { kubectl, other, asked } = await createStage();
     const refused = await kubectl('--context=another', 'get', '--raw', '/api');
     expect(refused.exitCode).not.toBe(0);
+    expect(asked()).not.toEqual([]);
     expect(other.authorizations.filter((each) => each !== undefined)).toEqual([]);
     expect(await kubectl('get', '--raw', '/api')).toMatchObject({ exitCode: 0 });
   });
