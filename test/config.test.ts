@@ -6,6 +6,7 @@ import { TokenctlError } from '../src/errors.ts';
 import { expandProvider } from '../src/providers/expand.ts';
 import { providers } from '../src/providers/providers.ts';
 import { knownProviders, userProviders } from '../src/user-providers.ts';
+import { recipe } from './support/readme.ts';
 
 const FILE = '/home/me/config.toml';
 const read = (text: string) => userProviders(parseConfig(text, FILE));
@@ -53,6 +54,13 @@ describe('a provider of one’s own', () => {
       quirks: ['errors-within-200', 'revoke-by-bearer'],
       authorizationParameters: { audience: 'x', prompt: 'consent' },
     });
+  });
+
+  it('is what the README shows', () => {
+    expect(read(recipe('[providers.acme]')).acme?.hosts).toEqual([
+      'api.acme.example',
+      'git.acme.example/team',
+    ]);
   });
 
   it('needs no more than a token endpoint', () => {

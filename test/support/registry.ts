@@ -9,9 +9,10 @@ import { text } from 'node:stream/consumers';
 import { SignJWT } from 'jose';
 import { onTestFinished } from 'vitest';
 import type { Authority } from '../oauth/certificates.ts';
-import { listening, outputOf } from './client-user.ts';
+import { listening, outputOf, tool } from './client-user.ts';
 
-export const haveRegistry = outputOf('docker-registry', '--version') !== '';
+const PROGRAM = tool('docker-registry');
+export const haveRegistry = outputOf(PROGRAM, '--version') !== '';
 
 export interface Registry {
   /** `127.0.0.1:PORT`, as a login is bound to it. */
@@ -88,7 +89,7 @@ const settings = (
 });
 
 const start = async (config: string, socket: string): Promise<void> => {
-  const registry = spawn('docker-registry', ['serve', config], {
+  const registry = spawn(PROGRAM, ['serve', config], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const said = text(registry.stderr);
