@@ -59,3 +59,14 @@ test('takes no token along when it is sent on to another host', async () => {
   expect((await git(['clone', `${gitServer.url}/app.git`])).exitCode).not.toBe(0);
   expect(new Set(stranger.authorizations)).toEqual(new Set([null]));
 });
+
+test('a server that is asked without waiting for its challenge gets what most of them know', async () => {
+  const { gitServer, git, server } = await createGitStage({ program });
+  for (const way of ['basic', 'auto']) {
+    const args = ['-c', `http.proactiveAuth=${way}`, 'clone', `${gitServer.url}/app.git`, way];
+    const cloned = await git(args);
+    expect([way, cloned.exitCode, cloned.stderr]).toEqual([way, 0, cloned.stderr]);
+  }
+  expect(gitServer.authorizations.every((each) => each?.startsWith('Basic'))).toBe(true);
+  expect(server.tokenRequests).toBe(0);
+});

@@ -49,9 +49,14 @@ export const createClientUser = async (options: AuthorizationServerOptions = {})
   return {
     ...{ ...login, token: access_token, user, env },
     runAs: run,
-    /** What the server says of a token. */
-    isLive: async (token: string): Promise<boolean> =>
-      (await fetch(login.server.resource, { headers: { authorization: `Bearer ${token}` } })).ok,
+    /** What the server says of a token; a password that no header can carry is none. */
+    isLive: async (token: string): Promise<boolean> => {
+      const authorization = `Bearer ${token}`;
+      return (
+        /^\w+$/.test(token) &&
+        (await fetch(login.server.resource, { headers: { authorization } })).ok
+      );
+    },
     /** The access token is over, here and at the server. */
     expire: async (): Promise<void> => {
       login.server.expireAccessTokens();
