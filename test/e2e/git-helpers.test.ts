@@ -50,11 +50,15 @@ test('git’s cache gives our token up when it expires', async (context: TestCon
   const { gitServer, done, server, expire, run, directory } = await createGitStage({ program });
   const cache = `cache --socket=${join(directory, 'cache', 'socket')}`;
   await done(['config', '--global', '--replace-all', 'credential.helper', cache]);
-  await done(['config', '--global', '--add', 'credential.helper', 'tokenctl']);
-  server.configure({ accessTokenLifetime: 4 });
+  const ours = ['config', '--global', '--add', 'credential.helper', 'tokenctl'];
+  await done(ours);
+  server.configure({ accessTokenLifetime: 8 });
   await expire();
   await done(['clone', '--quiet', `${gitServer.url}/app.git`]);
+  await done(['config', '--global', '--unset', 'credential.helper', '^tokenctl$']);
+  await done(['-C', 'app', 'fetch', '--quiet']);
   expect(server.tokenRequests).toBe(1);
+  await done(ours);
   const { stdout } = await run(['status', 'work', '--json']);
   await setTimeout(Date.parse(JSON.parse(stdout).expires_at) + 1_000 - Date.now());
   await done(['-C', 'app', 'fetch', '--quiet']);
