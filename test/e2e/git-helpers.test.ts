@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { beforeEach, expect, type TestContext, test } from 'vitest';
+import { beforeEach, expect, onTestFinished, type TestContext, test } from 'vitest';
 import { outputOf, tool } from '../support/client-user.ts';
 import { createRepository, haveGitServer, startGitServer } from '../support/git-server.ts';
 import { createGitStage } from '../support/git-stage.ts';
@@ -47,9 +47,14 @@ test('git’s cache gives our token up when it expires', async (context: TestCon
   const program = tool('git');
   const [, major, minor] = /^git version (\d+)\.(\d+)/.exec(outputOf(program, '--version')) ?? [];
   need(context, Number(major) * 100 + Number(minor) >= 240, 'git 2.40 (.ci/tools brings it)');
-  const { gitServer, done, server, expire, run, directory } = await createGitStage({ program });
-  const cache = `cache --socket=${join(directory, 'cache', 'socket')}`;
-  await done(['config', '--global', '--replace-all', 'credential.helper', cache]);
+  const { gitServer, git, done, server, expire, run, directory } = await createGitStage({
+    program,
+  });
+  const socket = `--socket=${join(directory, 'cache', 'socket')}`;
+  onTestFinished(async () => {
+    await git(['credential-cache', socket, 'exit']);
+  });
+  await done(['config', '--global', '--replace-all', 'credential.helper', `cache ${socket}`]);
   const ours = ['config', '--global', '--add', 'credential.helper', 'tokenctl'];
   await done(ours);
   server.configure({ accessTokenLifetime: 8 });
@@ -63,7 +68,6 @@ test('git’s cache gives our token up when it expires', async (context: TestCon
   await setTimeout(Date.parse(JSON.parse(stdout).expires_at) + 1_000 - Date.now());
   await done(['-C', 'app', 'fetch', '--quiet']);
   expect(server.tokenRequests).toBe(2);
-  await done(['credential-cache', `--socket=${join(directory, 'cache', 'socket')}`, 'exit']);
 });
 
 test('what other helpers know is theirs', async () => {
