@@ -72,9 +72,9 @@ export class ConfigTable {
     }
   }
 
-  /** `name` null: the table itself is what is wrong. */
-  fail(name: string | null, what: string, hint?: string): never {
-    const path = name === null ? this.#path : [...this.#path, name];
+  /** A member, one item of its list, or with null the table itself is what is wrong. */
+  fail(at: string | readonly [string, number] | null, what: string, hint?: string): never {
+    const path = [...this.#path, ...[at ?? []].flat().map(String)];
     throw new TokenctlError('refused', `${this.#locate(path)}: ${what}`, { hint });
   }
 

@@ -1,5 +1,5 @@
 /**
- * Where each key of a TOML document stands. Only for documents that a parser has accepted: what is
+ * Where each key of a TOML document stands, and each item of a list. Only for documents that a parser has accepted: what is
  * looked for here is where things end, not whether they are right.
  */
 export class TomlPositions {
@@ -21,7 +21,7 @@ export class TomlPositions {
     }
   }
 
-  /** Line and column, from 1, of the key at this path, or of the nearest one above it that is there. */
+  /** Line and column, from 1, of the key or item at this path, or of the nearest one above it that is there. */
   find(path: readonly string[]): { line: number; column: number } {
     const offset =
       path.length === 0 ? 0 : (this.#offsets.get(nameOf(path)) ?? this.#offsetAbove(path));
@@ -75,7 +75,7 @@ export class TomlPositions {
     switch (this.#peek()) {
       case '[':
         this.#at += 1;
-        this.#until(']', () => this.#value(path));
+        this.#items(path);
         break;
       case '{':
         this.#at += 1;
@@ -84,6 +84,17 @@ export class TomlPositions {
       default:
         this.#skip(STRING) || this.#skip(/[^,\]}\n#]*/y);
     }
+  }
+
+  /** Each by its number below the list. */
+  #items(list: readonly string[]): void {
+    let count = 0;
+    this.#until(']', () => {
+      const path = [...list, String(count)];
+      this.#offsets.set(nameOf(path), this.#at);
+      this.#value(path);
+      count += 1;
+    });
   }
 
   #until(end: string, item: () => void): void {

@@ -1,5 +1,6 @@
 import type { Config } from './config.ts';
 import type { ConfigTable } from './config-table.ts';
+import { formatHostBinding, MAX_BINDINGS, parseHostBinding } from './hosts/binding.ts';
 import { parseEndpoint } from './oauth/endpoint.ts';
 import { type Provider, providers } from './providers/providers.ts';
 import { isQuirk, type Quirk, quirks } from './providers/quirks.ts';
@@ -104,25 +105,32 @@ const checkEndpoint = <Address extends string | undefined>(
 
 const withoutVariables = (
   table: ConfigTable,
-  name: string,
+  at: string | readonly [string, number],
   text: string,
   variables: Variables | undefined,
 ): string =>
   text.replace(/\{([^{}]*)\}/g, (_, variable: string) =>
     variable === 'client_id' || Object.hasOwn(variables ?? {}, variable)
       ? 'x'
-      : table.fail(name, `${name} has a variable that is not among variables`),
+      : table.fail(at, `${[at].flat()[0]} has a variable that is not among variables`),
   );
 
+/** As a login is bound to them; what has variables in it is only known when they are filled in. */
 const checkHosts = (table: ConfigTable, variables: Variables | undefined): string[] => {
   const hosts = table.texts('hosts') ?? [];
-  const wrong = hosts.some((host) => !HOST.test(withoutVariables(table, 'hosts', host, variables)));
-  return wrong
-    ? table.fail('hosts', 'hosts must be host names, with a port if need be')
-    : hosts.map((host) => host.toLowerCase());
+  if (hosts.length > MAX_BINDINGS) {
+    table.fail('hosts', `a login is bound to at most ${MAX_BINDINGS} hosts`);
+  }
+  return hosts.map((host, index) => {
+    const plain = withoutVariables(table, ['hosts', index], host, variables);
+    const binding = parseHostBinding(plain);
+    if ('problem' in binding) {
+      const what = `this host is ${binding.problem}`;
+      return table.fail(['hosts', index], what, '[USERNAME@]HOST[:PORT][/PATH]');
+    }
+    return plain === host ? formatHostBinding(binding) : host;
+  });
 };
-
-const HOST = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:\d{1,5})?$/;
 
 const checkVariable = (table: ConfigTable): string | undefined => {
   const name = table.text('environment_variable');

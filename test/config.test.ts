@@ -6,6 +6,7 @@ import { TokenctlError } from '../src/errors.ts';
 import { expandProvider } from '../src/providers/expand.ts';
 import { providers } from '../src/providers/providers.ts';
 import { knownProviders, userProviders } from '../src/user-providers.ts';
+import { recipe } from './support/readme.ts';
 
 const FILE = '/home/me/config.toml';
 const read = (text: string) => userProviders(parseConfig(text, FILE));
@@ -26,7 +27,7 @@ const ACME = `
 token_endpoint = "https://{host}/oauth/token"
 authorization_endpoint = "https://{host}/oauth/authorize"
 revocation_endpoint = "https://{host}/oauth/revoke"
-hosts = ["API.acme.example", "{host}:8443"]
+hosts = ["API.acme.example:443", "{host}:8443", "alice@git.acme.example/Team"]
 scopes = ["offline_access"]
 scope_separator = ","
 authorization_parameters = { audience = "x", prompt = "consent" }
@@ -48,11 +49,18 @@ describe('a provider of one’s own', () => {
     const { acme } = read(ACME);
     expect(acme && expandProvider(acme)).toMatchObject({
       tokenEndpoint: 'https://id.acme.example/oauth/token',
-      hosts: ['api.acme.example', 'id.acme.example:8443'],
+      hosts: ['api.acme.example', 'id.acme.example:8443', 'alice@git.acme.example/Team'],
       authMethodWithSecret: 'client_secret_post',
       quirks: ['errors-within-200', 'revoke-by-bearer'],
       authorizationParameters: { audience: 'x', prompt: 'consent' },
     });
+  });
+
+  it('is what the README shows', () => {
+    expect(read(recipe('[providers.acme]')).acme?.hosts).toEqual([
+      'api.acme.example',
+      'git.acme.example/team',
+    ]);
   });
 
   it('needs no more than a token endpoint', () => {
@@ -83,7 +91,7 @@ describe('a provider of one’s own', () => {
         ]),
       );
       expect(read(stringify({ providers: { [name]: members } }))).toEqual({
-        [name]: { ...preset, hosts: preset.hosts.map((host) => host.toLowerCase()) },
+        [name]: preset,
       });
     }
   });
@@ -163,7 +171,41 @@ describe('what is wrong is said with its place, and what would be right', () => 
       'quirks must be',
       'did you mean revoke-by-bearer?',
     ],
-    ['a host', acme('hosts = ["https://x"]'), '3:1', 'hosts must be host names', undefined],
+    [
+      'a host',
+      acme('hosts = [\n  "api.acme.example",\n  "http://acme.example"\n]'),
+      '5:3',
+      'this host is not https',
+      '[USERNAME@]HOST[:PORT][/PATH]',
+    ],
+    [
+      'a host for many',
+      acme('hosts = ["*.acme.example"]'),
+      '3:10',
+      'this host is a wildcard',
+      '[USERNAME@]HOST[:PORT][/PATH]',
+    ],
+    [
+      'a host with a path that could be another',
+      acme('hosts = ["acme.example", "acme.example/a/../b"]'),
+      '3:26',
+      'this host is a path that is not plain',
+      '[USERNAME@]HOST[:PORT][/PATH]',
+    ],
+    [
+      'a host of a variable',
+      acme('hosts = ["{tenant}.acme.example"]'),
+      '3:10',
+      'a variable that is not among variables',
+      undefined,
+    ],
+    [
+      'too many hosts',
+      acme(`hosts = [${'"a.example",'.repeat(101)}]`),
+      '3:1',
+      'at most 100 hosts',
+      undefined,
+    ],
     [
       'a variable',
       acme('issuer = "https://{tenant}"'),

@@ -33,6 +33,10 @@ describe('the place of a key', () => {
     [['top'], at(2, 1)],
     [['quoted key'], at(3, 1)],
     [['list'], at(7, 1)],
+    [['list', '0'], at(8, 3)],
+    [['list', '1'], at(8, 9)],
+    [['list', '1', '1'], at(8, 13)],
+    [['list', '2'], at(7, 1)],
     [['inline'], at(10, 1)],
     [['inline', 'first'], at(10, 12)],
     [['inline', 'second'], at(10, 23)],
@@ -81,6 +85,22 @@ const { table } = fc.letrec<{ value: unknown; table: Record<string, unknown> }>(
   ),
   table: fc.dictionary(keys, tie('value'), { maxKeys: 5 }),
 }));
+
+it('is found for every item of a list on lines of their own', () => {
+  const item = fc.oneof(
+    fc.string({ unit: 'grapheme' }).filter((text) => !/[\p{Cc}]/u.test(text)),
+    fc.constantFrom(']', ',', '#', '"', "'", '[', '\\'),
+  );
+  fc.assert(
+    fc.property(fc.array(item, { maxLength: 6 }), (items) => {
+      const text = `a = [ # ]\n${items.map((each) => `  ${JSON.stringify(each)},\n`).join('')}]\n`;
+      const positions = new TomlPositions(text);
+      for (const index of items.keys()) {
+        expect(positions.find(['a', String(index)])).toEqual(at(index + 2, 3));
+      }
+    }),
+  );
+});
 
 const paths = (value: unknown, path: readonly string[] = []): (readonly string[])[] =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -71,16 +71,13 @@ const readGet = (attributes: Attributes): Request => ({
 });
 
 /**
- * git can send other schemes than Basic (since 2.46), and the server takes Bearer. Most servers of git
- * know only Basic, and say so: what they offered is asked first (RFC 9110 section 11.6.1).
+ * git can send other schemes than Basic (since 2.46), and the server says that it takes Bearer (RFC 9110
+ * section 11.6.1). Most servers of git know only Basic, so that is what one gets that has not been heard
+ * yet: git may ask before it asks the server (http.proactiveAuth).
  */
-const wantsBearer = ({ lists }: Attributes): boolean => {
-  const challenges = lists.get('wwwauth') ?? [];
-  return (
-    (lists.get('capability') ?? []).includes('authtype') &&
-    (challenges.length === 0 || challenges.some((challenge) => /^bearer\b/i.test(challenge)))
-  );
-};
+const wantsBearer = ({ lists }: Attributes): boolean =>
+  (lists.get('capability') ?? []).includes('authtype') &&
+  (lists.get('wwwauth') ?? []).some((challenge) => /^bearer\b/i.test(challenge));
 
 const answer = ({ username, token, expiresAt }: Grant, bearer: boolean): string => {
   const credential = bearer

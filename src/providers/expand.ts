@@ -1,4 +1,5 @@
 import { TokenctlError } from '../errors.ts';
+import { requireHostBinding } from '../hosts/binding.ts';
 import type { Provider } from './providers.ts';
 
 /**
@@ -45,7 +46,7 @@ export const expandProvider = (
     }),
     ...(revocationEndpoint && { revocationEndpoint: fill(revocationEndpoint) }),
     ...(issuer && { issuer: fill(issuer) }),
-    hosts: provider.hosts.map(fill),
+    hosts: provider.hosts.map((host) => requireHostBinding(fill(host))),
   };
 };
 

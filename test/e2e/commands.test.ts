@@ -241,6 +241,22 @@ describe('status', () => {
     expect((await home.run(['status', 'three'])).code).toBe(3);
   });
 
+  test('of one login it says to which hosts it may be given', async () => {
+    const home = createHome();
+    await importing(home, TOKENS, 'work');
+    const hosts = ['git.example.com', 'alice@registry.example.com:5000/acme'];
+    expect((await home.run(['status', 'work'])).stdout).not.toContain('Given to');
+    await home.run(['hosts', 'work', 'add', ...hosts]);
+    const { stdout } = await home.run(['status', 'work']);
+    expect(stdout).toMatch(
+      /\n\nGiven to git\.example\.com, alice@registry\.example\.com:5000\/acme\n$/,
+    );
+    expect((await home.run(['status'])).stdout).not.toContain('Given to');
+    expect(JSON.parse((await home.run(['status', 'work', '--json'])).stdout)).toMatchObject({
+      hosts,
+    });
+  });
+
   test('without logins it says how to begin', async () => {
     const result = await createHome().run(['status']);
     expect(result).toMatchObject({ code: 0, stdout: '' });

@@ -1,74 +1,19 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { delimiter, dirname, join, resolve } from 'node:path';
-import { execa } from 'execa';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { changeRecord } from '../../src/change-record.ts';
-import { loginStore } from '../../src/store/file.ts';
-import { createRepository, haveGitServer, startGitServer } from '../support/git-server.ts';
-import { createSharedLogin } from '../support/login.ts';
+import {
+  createRepository,
+  type GitServer,
+  haveGitServer,
+  startGitServer,
+} from '../support/git-server.ts';
+import { createGitStage } from '../support/git-stage.ts';
 import { need } from '../support/need.ts';
-
-const BIN = resolve(import.meta.dirname, '../../bin');
 
 beforeEach((context) => need(context, haveGitServer, 'git with git-http-backend'));
 
-/** A server whose password is a live access token, a login that is bound to it, and a user's git. */
-const createStage = async () => {
-  const login = await createSharedLogin();
-  const { access_token: token } = await login.importGrant('work');
-  const isLive = async (_: string, password: string) => {
-    const authorization = `Bearer ${password}`;
-    return (await fetch(login.server.resource, { headers: { authorization } })).ok;
-  };
-  const server = await startGitServer(isLive);
-  await createRepository(server, 'app.git');
-  await login.run(['hosts', 'work', 'add', server.host]);
-  const directory = join(login.home, '..', 'user');
-  mkdirSync(directory);
-  writeFileSync(
-    join(directory, '.gitconfig'),
-    '[credential]\n\thelper = tokenctl\n[user]\n\tname = A\n\temail = a@example.com\n[protocol "file"]\n\tallow = always\n',
-  );
-  const git = (args: readonly string[], cwd = directory) =>
-    execa('git', args, {
-      cwd,
-      env: {
-        PATH: [BIN, dirname(process.execPath), process.env.PATH].join(delimiter),
-        HOME: directory,
-        TOKENCTL_HOME: login.home,
-        GIT_TERMINAL_PROMPT: '0',
-        GIT_CONFIG_NOSYSTEM: '1',
-      },
-      extendEnv: false,
-      reject: false,
-      stdin: 'ignore',
-    });
-  const done = async (args: readonly string[], cwd?: string): Promise<void> => {
-    const { exitCode, stderr } = await git(args, cwd);
-    expect([args, exitCode, stderr]).toEqual([args, 0, stderr]);
-  };
-  const work = join(directory, 'app');
-  return {
-    ...login,
-    ...{ token, directory, work, git, done },
-    gitServer: server,
-    commit: async (text: string) => {
-      writeFileSync(join(work, 'file'), text);
-      await done(['add', 'file'], work);
-      await done(['commit', '--quiet', '-m', text], work);
-    },
-    /** The access token is over, here and at the server. */
-    expire: async () => {
-      login.server.expireAccessTokens();
-      const store = loginStore('work', { TOKENCTL_HOME: login.home });
-      await changeRecord(store, 5_000, (record) => record && { ...record, lifetime: 0 });
-    },
-  };
-};
-
 describe('git over smart HTTP', () => {
   test('clones, pushes and fetches, and goes on when the token expires in between', async () => {
-    const { gitServer, work, done, git, commit, server, expire } = await createStage();
+    const { gitServer, work, done, git, commit, server, expire } = await createGitStage();
     await done(['clone', '--quiet', `${gitServer.url}/app.git`]);
     await commit('one');
     await done(['push', '--quiet', 'origin', 'HEAD:main'], work);
@@ -86,7 +31,7 @@ describe('git over smart HTTP', () => {
   });
 
   test('is refused a token that was revoked there, says so, and succeeds with the next', async () => {
-    const { gitServer, work, done, git, commit, server, token } = await createStage();
+    const { gitServer, work, done, git, commit, server, token } = await createGitStage();
     await done(['clone', '--quiet', `${gitServer.url}/app.git`]);
     await commit('one');
     server.rejectAccessToken(token);
@@ -99,7 +44,7 @@ describe('git over smart HTTP', () => {
   });
 
   test('20 at once at expiry cause one refresh', async () => {
-    const { gitServer, work, done, commit, server, expire, directory } = await createStage();
+    const { gitServer, work, done, commit, server, expire, directory } = await createGitStage();
     await done(['clone', '--quiet', `${gitServer.url}/app.git`]);
     await commit('one');
     await done(['push', '--quiet', 'origin', 'HEAD:main'], work);
@@ -115,7 +60,7 @@ describe('git over smart HTTP', () => {
   }, 120_000);
 
   test('brings submodules of the same host, and no token to those of another', async () => {
-    const { gitServer, work, done, git, commit } = await createStage();
+    const { gitServer, work, done, git, commit } = await createGitStage();
     const stranger = await startGitServer(async () => true);
     await createRepository(gitServer, 'part.git');
     await createRepository(stranger, 'strange.git');
@@ -135,7 +80,7 @@ describe('git over smart HTTP', () => {
   });
 
   test('takes no token along when it is sent on to another host', async () => {
-    const { gitServer, git } = await createStage();
+    const { gitServer, git } = await createGitStage();
     const stranger = await startGitServer(async () => true);
     gitServer.redirectTo(stranger.url);
     const { exitCode } = await git(['clone', `${gitServer.url}/app.git`]);
@@ -144,19 +89,90 @@ describe('git over smart HTTP', () => {
     expect(stranger.authorizations.every((each) => each === null)).toBe(true);
   });
 
-  test('works beside other helpers, and keeps nothing of what they know', async () => {
-    const { gitServer, directory, done, git, home } = await createStage();
-    const other = await startGitServer(async (_, password) => password === 'of-another-helper');
-    await createRepository(other, 'other.git');
-    const kept = join(directory, 'kept');
-    const address = `http://someone:of-another-helper@${other.host}\n`;
-    writeFileSync(kept, address, { mode: 0o600 });
-    await done(['config', '--global', '--add', 'credential.helper', `store --file=${kept}`]);
-    await done(['clone', '--quiet', `${other.url}/other.git`]);
+  test('two logins on one host are told apart by path, where git says it', async () => {
+    const { gitServer, git, done, run, importGrant } = await createGitStage();
+    const { access_token: play } = await importGrant('play');
+    await createRepository(gitServer, 'play/toy.git');
+    await run(['hosts', 'play', 'add', `${gitServer.host}/play`]);
+    const passwords = (): string[] =>
+      gitServer.authorizations
+        .splice(0)
+        .map((each) => passwordIn(each))
+        .filter((each) => each !== '');
+    await done(['config', '--global', 'credential.useHttpPath', 'true']);
+    await done(['clone', '--quiet', `${gitServer.url}/play/toy.git`]);
+    expect(new Set(passwords())).toEqual(new Set([play]));
+    await run(['hosts', 'work', 'remove', gitServer.host]);
+    await done(['config', '--global', 'credential.useHttpPath', 'false']);
+    const refused = await git(['clone', `${gitServer.url}/play/toy.git`, 'again']);
+    expect([refused.exitCode, refused.stderr]).toEqual([
+      128,
+      expect.stringContaining('useHttpPath true'),
+    ]);
+    expect(passwords()).toEqual([]);
+  });
+
+  test('two logins on one host are told apart by account', async () => {
+    const { gitServer, git, done, run, importGrant, token } = await createGitStage();
+    const { access_token: play } = await importGrant('play');
+    await run(['hosts', 'work', 'remove', gitServer.host]);
+    await run(['hosts', 'work', 'add', `alice@${gitServer.host}`]);
+    await run(['hosts', 'play', 'add', `bob@${gitServer.host}`]);
+    for (const [account, expected] of [
+      ['alice', token],
+      ['bob', play],
+    ] as const) {
+      await done(['clone', '--quiet', `http://${account}@${gitServer.host}/app.git`, account]);
+      expect(passwordIn(gitServer.authorizations.splice(0).at(-1) ?? null)).toBe(expected);
+    }
+    const refused = await git(['clone', `${gitServer.url}/app.git`, 'whose']);
+    expect([refused.exitCode, refused.stderr]).toEqual([
+      128,
+      expect.stringContaining('several logins'),
+    ]);
+  });
+
+  test('brings submodules of two hosts, to each its own token', async () => {
+    const { gitServer, work, done, commit, run, importGrant, isLive, token } =
+      await createGitStage();
+    const other = await startGitServer(async (_, password) => isLive(password));
+    await createRepository(other, 'part.git');
+    const { access_token: play } = await importGrant('play');
+    await run(['hosts', 'play', 'add', other.host]);
     await done(['clone', '--quiet', `${gitServer.url}/app.git`]);
-    const { stdout } = await git(['config', '--global', '--get-all', 'credential.helper']);
-    expect(stdout).toContain('tokenctl');
-    const record = readFileSync(join(home, 'credentials', 'work.json'), 'utf8');
-    expect(record).not.toContain('of-another-helper');
+    await commit('one');
+    await done(['push', '--quiet', `${other.url}/part.git`, 'HEAD:main'], work);
+    await done(['submodule', '--quiet', 'add', `${other.url}/part.git`, 'part'], work);
+    await done(['commit', '--quiet', '-m', 'a part'], work);
+    await done(['push', '--quiet', 'origin', 'HEAD:main'], work);
+    await done(['clone', '--quiet', '--recurse-submodules', `${gitServer.url}/app.git`, 'all']);
+    const given = (to: GitServer) => new Set(to.authorizations.map(passwordIn).filter(Boolean));
+    expect(given(gitServer)).toEqual(new Set([token]));
+    expect(given(other)).toEqual(new Set([play]));
+  });
+
+  test('a push whose token ends between its two requests fails, and the next one succeeds', async () => {
+    let ended = false;
+    const stage: Awaited<ReturnType<typeof createGitStage>> = await createGitStage({
+      onRequest: (url, token) => {
+        if (url.endsWith('/git-receive-pack') && !ended) {
+          ended = true;
+          stage.server.rejectAccessToken(token);
+        }
+      },
+    });
+    const { gitServer, work, done, git, commit, server } = stage;
+    await done(['clone', '--quiet', `${gitServer.url}/app.git`]);
+    await commit('one');
+    const first = await git(['push', 'origin', 'HEAD:main'], work);
+    expect([first.exitCode, first.stderr]).toEqual([1, expect.stringContaining('401')]);
+    expect(server.tokenRequests).toBe(0);
+    await done(['push', '--quiet', 'origin', 'HEAD:main'], work);
+    expect(server.tokenRequests).toBe(1);
   });
 });
+
+const passwordIn = (authorization: string | null): string =>
+  Buffer.from(authorization?.replace('Basic ', '') ?? '', 'base64')
+    .toString('utf8')
+    .split(':')[1] ?? '';

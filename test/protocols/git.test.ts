@@ -23,7 +23,7 @@ describe('git credential get', () => {
     const capable = `capability[]=authtype\ncapability[]=state\n${ASKED}`;
     const bearer =
       'capability[]=authtype\nauthtype=Bearer\ncredential=access-1\nephemeral=1\npassword_expiry_utc=1893459600\n';
-    expect(get(capable)).toBe(bearer);
+    expect(get(`${capable}wwwauth[]=Bearer\n`)).toBe(bearer);
     expect(get(`${capable}wwwauth[]=Basic realm="x"\nwwwauth[]=bearer realm="x"\n`)).toBe(bearer);
   });
 
@@ -31,7 +31,11 @@ describe('git credential get', () => {
     ['git cannot', `${ASKED}wwwauth[]=Bearer\n`],
     ['git can do something else', `capability[]=state\n${ASKED}`],
     ['the server takes Basic', `capability[]=authtype\n${ASKED}wwwauth[]=Basic realm="bearer"\n`],
-    ['that was taken back', `capability[]=authtype\ncapability[]=\n${ASKED}`],
+    ['the server has not been asked yet', `capability[]=authtype\n${ASKED}`],
+    [
+      'that was taken back',
+      `capability[]=authtype\ncapability[]=\n${ASKED}wwwauth[]=Bearer realm="x"\n`,
+    ],
   ])('answers with a password where %s', (_why, input) => {
     expect(get(input)).toMatch(/^username=alice\npassword=access-1\n/);
   });

@@ -17,6 +17,8 @@ const BACKEND = ((): string => {
 
 export const haveGitServer = existsSync(BACKEND);
 
+export type IsLetIn = (username: string, password: string, url: string) => Promise<boolean>;
+
 export interface GitServer {
   /** `127.0.0.1:PORT`, as a login is bound to it. */
   readonly host: string;
@@ -30,9 +32,13 @@ export interface GitServer {
   close(): Promise<void>;
 }
 
-/** Smart HTTP (gitprotocol-http(5)) over git-http-backend, for whoever brings a password that is let in. */
+/**
+ * Smart HTTP (gitprotocol-http(5)) over git-http-backend, for whoever brings a password that is let in, or
+ * where the scheme is Bearer, a token.
+ */
 export const startGitServer = async (
-  isLetIn: (username: string, password: string) => Promise<boolean>,
+  isLetIn: IsLetIn,
+  scheme: 'Basic' | 'Bearer' = 'Basic',
 ): Promise<GitServer> => {
   const root = mkdtempSync(join(tmpdir(), 'tokenctl-git-server-'));
   const authorizations: (string | null)[] = [];
@@ -42,11 +48,11 @@ export const startGitServer = async (
     authorizations.push(authorization ?? null);
     if (elsewhere !== null) {
       response.writeHead(302, { location: `${elsewhere}${request.url}` }).end();
-    } else if (await isAuthorised(authorization, isLetIn)) {
+    } else if (await isAuthorised(authorization, isLetIn, scheme, request.url ?? '')) {
       runBackend(root, request, response);
     } else {
       request.resume();
-      response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+      response.writeHead(401, { 'www-authenticate': `${scheme} realm="git"` }).end();
     }
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
@@ -78,12 +84,20 @@ export const createRepository = async ({ root }: GitServer, name: string): Promi
 
 const isAuthorised = async (
   authorization: string | undefined,
-  isLetIn: (username: string, password: string) => Promise<boolean>,
+  isLetIn: IsLetIn,
+  scheme: string,
+  url: string,
 ): Promise<boolean> => {
-  const [, basic] = /^Basic (.+)$/.exec(authorization ?? '') ?? [];
+  const [, given, credential = ''] = /^(\S+) (.+)$/.exec(authorization ?? '') ?? [];
+  if (given !== scheme) {
+    return false;
+  }
+  if (scheme === 'Bearer') {
+    return isLetIn('', credential, url);
+  }
   const [, username, password] =
-    /^(.*?):(.*)$/s.exec(Buffer.from(basic ?? '', 'base64').toString('utf8')) ?? [];
-  return username !== undefined && password !== undefined && isLetIn(username, password);
+    /^(.*?):(.*)$/s.exec(Buffer.from(credential, 'base64').toString('utf8')) ?? [];
+  return username !== undefined && password !== undefined && isLetIn(username, password, url);
 };
 
 /** CGI (RFC 3875). */

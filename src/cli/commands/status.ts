@@ -31,6 +31,8 @@ interface Line {
   readonly scope: string | null;
   /** Where the refresh token is kept. */
   readonly store: Place;
+  /** Who may be given the access token. */
+  readonly hosts: readonly string[];
 }
 
 const run = async (name: string | undefined, { json }: { json?: true }): Promise<void> => {
@@ -49,6 +51,9 @@ const run = async (name: string | undefined, { json }: { json?: true }): Promise
     );
   } else {
     await print(table(lines));
+    if (name !== undefined) {
+      await print(lines.map(hostsOf).join(''));
+    }
   }
 };
 
@@ -82,6 +87,7 @@ const describe = async (login: string, now: Moment, mustExist: boolean): Promise
       refreshable: false,
       scope: null,
       store: 'file',
+      hosts: [],
     };
   }
 };
@@ -98,6 +104,7 @@ const lineOf = (login: string, record: Credential, now: Moment): Line => {
     refreshable: isRenewed(record),
     scope: record.scope,
     store: record.kept?.place ?? 'file',
+    hosts: record.hosts,
   };
 };
 
@@ -167,6 +174,10 @@ const table = (lines: readonly Line[]): string => {
     .join('\n')
     .concat('\n');
 };
+
+/** Only where one login is asked for: there may be a hundred. */
+const hostsOf = ({ hosts }: Line): string =>
+  hosts.length === 0 ? '' : `\nGiven to ${hosts.map((host) => printable(host)).join(', ')}\n`;
 
 const expiresIn = (at: string): string => {
   const ms = Date.parse(at) - Date.now();
