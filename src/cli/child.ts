@@ -1,4 +1,4 @@
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, type StdioOptions, spawn } from 'node:child_process';
 import { abbreviated, errnoOf, printable, TokenctlError } from '../errors.ts';
 import { dieOf, passSignals } from './child-signals.ts';
 import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OWN_FAILURE } from './exit-codes.ts';
@@ -32,6 +32,8 @@ export interface Child {
 /**
  * Starts another program, found by PATH, without a shell. Signals that come from now on are passed to it,
  * and do nothing to us: we end when it does. `ended` never fails.
+ *
+ * @throws {TokenctlError} `refused` what no system call takes
  */
 export const startChild = (
   command: string,
@@ -41,7 +43,7 @@ export const startChild = (
   // A stream that is made later would make the child's stderr non-blocking under its hands.
   process.stderr.writableLength;
   const signals = passSignals(beforeStop);
-  const child = spawn(command, args, { env, stdio });
+  const child = spawnOrRefuse(command, args, { env, stdio });
   signals.to(child);
   const ended = new Promise<Ending>((resolve) => {
     child.once('exit', (code, signal) =>
@@ -66,6 +68,15 @@ export const endLike = async (ending: Ending, json = false): Promise<void> => {
   } else {
     reportError(ending.error, json);
     process.exitCode = ending.code;
+  }
+};
+
+const spawnOrRefuse = (command: string, args: readonly string[], options: SpawnOptions) => {
+  try {
+    return spawn(command, args, options);
+  } catch {
+    // Not the error of Node.js: it repeats what it was given, and a token may be in there.
+    throw new TokenctlError('refused', 'the program was not started: a NUL, or nothing, was given');
   }
 };
 
