@@ -8,9 +8,9 @@ export const command = (behind: readonly string[] | null): Command => {
     .description(
       'Run a program with an access token that is valid now in its environment, of\n' +
         'one login or of several: in the variable where the tools of its provider look\n' +
-        '(GITHUB_TOKEN …), or where --env says. It ends as the program ends. What fails\n' +
-        'before that ends with 125, and the program is not started. A program that runs\n' +
-        'for longer than a token lives reads it from a file: --file.',
+        '(tokenctl providers NAME), or where --env says. It ends as the program ends.\n' +
+        'What fails before that ends with 125, and the program is not started. One that\n' +
+        'runs for longer than a token lives reads the token from a file: --file.',
     )
     .usage('<NAME...> [options] -- PROGRAM [ARGUMENT...]')
     .argument('<NAME...>', 'the logins')
@@ -36,7 +36,7 @@ const append = (given: string, before: readonly string[] = []): readonly string[
 
 const HELP = `
 Examples:
-  tokenctl exec github -- gh pr list
+  tokenctl exec github -- gh pr list        # in GITHUB_TOKEN, where gh looks
   tokenctl exec work --env API_TOKEN --min-ttl 10m -- ./deploy.sh
   tokenctl exec work ci --env ci=CI_TOKEN --env work=API_TOKEN -- make release
   tokenctl exec work --file API_TOKEN_FILE -- ./server      # reads it again when it needs it
