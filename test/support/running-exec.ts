@@ -8,16 +8,16 @@ export const startWithFile = async (
   login: SharedLogin,
   {
     options = [],
-    then = 'exec sleep 600',
+    goesOn = 'exec sleep 600',
     env = {},
   }: {
     readonly options?: readonly string[];
     /** What the program does then, a shell script. */
-    readonly then?: string;
+    readonly goesOn?: string;
     readonly env?: RunOptions['env'];
   } = {},
 ) => {
-  const script = `echo "$$ $TOKEN_FILE"; ${then}`;
+  const script = `echo "$$ $TOKEN_FILE"; ${goesOn}`;
   const args = ['exec', 'work', '--file', 'TOKEN_FILE', ...options, '--', 'sh', '-c', script];
   const { child, result } = login.start(args, { env });
   onTestFinished(() => void child.kill('SIGKILL'));
