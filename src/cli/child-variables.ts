@@ -46,8 +46,10 @@ export const requireDistinct = (variables: readonly Variable[]): Variable[] => {
 };
 
 /** What a person may call it where the provider's tools have no name for it. */
-export const suggestedVariable = (login: string): string =>
-  `${login.toUpperCase().replace(/[^A-Z0-9]+/g, '_')}_TOKEN`.replace(/^(?=\d)/, '_');
+export const suggestedVariable = (login: string): string => {
+  const name = `${login.toUpperCase().replace(/[^A-Z0-9]+/g, '_')}_TOKEN`.replace(/^(?=\d)/, '_');
+  return OBEYED.test(name) ? `MY_${name}` : name;
+};
 
 const bindOption = (
   option: string,
