@@ -72,11 +72,16 @@ export const endLike = async (ending: Ending, json = false): Promise<void> => {
 };
 
 const spawnOrRefuse = (command: string, args: readonly string[], options: SpawnOptions) => {
+  // With NODE_DEBUG=child_process Node.js would print all of it, and a token is in the environment.
+  const { write } = process.stderr;
+  process.stderr.write = () => true;
   try {
     return spawn(command, args, options);
   } catch {
-    // Not the error of Node.js: it repeats what it was given, and a token may be in there.
+    // Not the error of Node.js: it repeats what it was given.
     throw new TokenctlError('refused', 'the program was not started: a NUL, or nothing, was given');
+  } finally {
+    process.stderr.write = write;
   }
 };
 
