@@ -2,6 +2,7 @@ import { abbreviated, TokenctlError } from '../errors.ts';
 import { holdsSignals } from '../platform/signals.ts';
 import type { Token } from '../token.ts';
 import { endLike, startChild } from './child.ts';
+import { inheritedStdio } from './child-stdio.ts';
 import {
   bindVariables,
   requireDistinct,
@@ -39,6 +40,7 @@ export const exec = async (
   const files = inFiles.length === 0 ? null : await putInFiles(inFiles);
   const { ended } = startChild(command, args, {
     env: childEnvironment(variables, logins, files),
+    stdio: inheritedStdio(args),
     beforeStop: untilSaved,
   });
   const fresh = files === null ? null : keepFresh(files, inFiles, timeoutMs);

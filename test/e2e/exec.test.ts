@@ -1,9 +1,10 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test, vi } from 'vitest';
 import { createSharedLogin, type SharedLogin } from '../support/login.ts';
 import { need } from '../support/need.ts';
+import { canTrace } from '../support/strace.ts';
 import { hasTerminals, openTerminal } from '../support/terminal.ts';
 import { createHome, type Home, LAUNCHED, TOKENCTL } from '../support/tokenctl.ts';
 
@@ -77,6 +78,20 @@ describe('exec', () => {
     expect(seen.stdout).toBe(`none|0|x|${home.home}|`);
   });
 
+  test('hands on the descriptors that arguments name, as a shell does for <(…)', async () => {
+    const home = createHome();
+    await importFresh(home, 'work', 'a-token', elsewhere);
+    writeFileSync(join(home.home, 'a'), 'of a\n');
+    writeFileSync(join(home.home, 'b'), 'of b\n');
+    const script = '"$@" exec work --env T -- cat /dev/fd/9 /dev/fd/3 3<a 9<b 8<a';
+    const { stdout } = await execa('sh', ['-c', script, 'sh', ...TOKENCTL], {
+      cwd: home.home,
+      env: { TOKENCTL_HOME: home.home },
+      reject: false,
+    });
+    expect(stdout).toBe('of b\nof a');
+  });
+
   test('of 20 at once that find the token expired causes one refresh', async () => {
     const login = await createSharedLogin({ latencyMs: 100 });
     await login.importGrant('work', 0);
@@ -94,6 +109,25 @@ describe('exec', () => {
     expect((await login.run(args('1h'))).stdout).not.toBe(`${access_token}|`);
     expect(login.server.tokenRequests).toBe(1);
   });
+});
+
+test('a token that could not be saved in its place is handed over, and said so', async (context) => {
+  need(context, await canTrace(), 'strace(1), and leave to attach it to a process');
+  const login = await createSharedLogin();
+  await login.importGrant('work', 0);
+  const runtime = `${login.home}-runtime`;
+  mkdirSync(runtime, { mode: 0o700 });
+  // The reservation is the first fsync; of the next two, none puts the answer on the disk.
+  const strace = 'strace -f -qq -o /dev/null -e trace=fsync -e inject=fsync:error=EIO:when=2..3';
+  const [file = '', ...before] = [...strace.split(' '), ...TOKENCTL];
+  const run = await execa(file, [...before, 'exec', 'work', '--env', 'T', ...print('T')], {
+    env: { TOKENCTL_HOME: login.home, XDG_RUNTIME_DIR: runtime, UV_THREADPOOL_SIZE: '1' },
+    reject: false,
+  });
+  expect([run.exitCode, run.stdout]).toEqual([0, expect.stringMatching(/^[^|]+\|$/)]);
+  expect(run.stderr).toContain('until the store is writable again');
+  const env = { XDG_RUNTIME_DIR: runtime };
+  expect((await login.run(['get', 'work'], { env })).stdout).toBe(run.stdout.replace('|', '\n'));
 });
 
 describe('where the token goes', () => {

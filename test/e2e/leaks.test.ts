@@ -1010,11 +1010,11 @@ function filesOf({ home, temp }: Stage): Seen {
 // (--heapsnapshot-signal, --heapsnapshot-near-heap-limit, --heap-prof, --inspect), a core dump
 // (ulimit -c) or attaches a debugger sees the tokens, which must be somewhere.
 describe('nothing that is secret is to be seen anywhere but in its place', () => {
-  // Without debug mode a get goes a shorter way, and with the launcher the shortest.
+  // Without debug mode a get or exec goes a shorter way, and with the launcher the shortest.
   const ways = { 'in debug mode': DEBUG, plainly: {}, 'by the launcher': {} } as const;
   const all = Object.entries(SCENARIOS).flatMap(([command, scenarios]) =>
     scenarios.flatMap((scenario) =>
-      Object.entries(command === 'get' ? ways : { 'in debug mode': DEBUG }).map(
+      Object.entries(/^(get|exec)$/.test(command) ? ways : { 'in debug mode': DEBUG }).map(
         ([way, debug]) => [command, scenario.what, way, debug, scenario] as const,
       ),
     ),
