@@ -71,6 +71,7 @@ Examples:
   tokenctl import github < tokens.json          take over a login that you have
   tokenctl get github                           print an access token that is valid now
   curl -H "$(tokenctl get github --header)" …   use it
+  tokenctl exec github -- gh pr list            run a program with it
   tokenctl status                               what is held, and how fresh
 
 Exit codes: 0 done, 2 usage, 3 no such login, 4 login required, 5 not now,

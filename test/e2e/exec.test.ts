@@ -1,5 +1,5 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test, vi } from 'vitest';
 import { createSharedLogin, type SharedLogin } from '../support/login.ts';
@@ -253,6 +253,47 @@ describe('a failure of our own is 125, one line, and nothing is started:', () =>
     chmodSync(data, 0o600);
     expect(await home.run(['exec', 'work', '--env', 'T', '--', data])).toMatchObject({ code: 126 });
   });
+});
+
+test('the recipe of the README does what it says', async () => {
+  const home = createHome();
+  await importFresh(home, 'github', 'token-of-github', { provider: 'github', client_id: 'x' });
+  await importFresh(home, 'work', 'token-of-work', elsewhere);
+  await importFresh(home, 'ci', 'token-of-ci', elsewhere);
+  const readme = readFileSync(resolve(import.meta.dirname, '../../README.md'), 'utf8');
+  const [recipe = '', ...more] = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)]
+    .map(([, code]) => code ?? '')
+    .filter((code) => code.includes('tokenctl exec'));
+  expect(more).toEqual([]);
+  const programs = {
+    'bin/gh': 'echo "gh $1 $2: $GITHUB_TOKEN"',
+    'bin/make': 'echo "make $1: $API_TOKEN $CI_TOKEN"',
+    'deploy.sh': 'echo "deploy: $API_TOKEN"',
+    server: 'echo "server: $API_TOKEN $(cat "$API_TOKEN_FILE")"',
+  };
+  mkdirSync(join(home.home, 'bin'));
+  for (const [name, script] of Object.entries(programs)) {
+    writeFileSync(join(home.home, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+  const bin = resolve(import.meta.dirname, '../../bin');
+  const { exitCode, stdout, stderr } = await execa('sh', ['-ec', recipe], {
+    cwd: home.home,
+    env: {
+      TOKENCTL_HOME: home.home,
+      PATH: [join(home.home, 'bin'), bin, process.env.PATH].join(delimiter),
+    },
+    reject: false,
+  });
+  expect([exitCode, stderr, stdout.split('\n')]).toEqual([
+    0,
+    '',
+    [
+      'gh pr list: token-of-github',
+      'deploy: token-of-work',
+      'make release: token-of-work token-of-ci',
+      'server:  token-of-work',
+    ],
+  ]);
 });
 
 describe('in a terminal', () => {
