@@ -3,7 +3,8 @@ import { fstatSync } from 'node:fs';
 
 /**
  * Our own stdin, stdout and stderr, and what the arguments name as /dev/fd/N: a shell hands a program
- * `<(…)` like that. Node.js keeps all other descriptors from what it starts.
+ * `<(…)` like that. Of the others Node.js keeps those up to 15 from what it starts
+ * (https://docs.libuv.org/en/v1.x/process.html#c.uv_disable_stdio_inheritance).
  */
 export const inheritedStdio = (args: readonly string[]): StdioOptions => {
   const named = [...args.join('\n').matchAll(/\/(?:dev|proc\/self)\/fd\/(\d{1,4})(?!\d)/g)]

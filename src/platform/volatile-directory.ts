@@ -39,11 +39,7 @@ const isSafe = (path: string): boolean => {
     return false;
   }
   const { mode, uid } = stats;
-  const ours = process.geteuid === undefined || uid === process.geteuid();
-  return (
-    stats.isDirectory() &&
-    (process.platform === 'win32' ||
-      (mode & STICKY) !== 0 ||
-      ((mode & OTHERS_WRITE) === 0 && (ours || uid === 0)))
-  );
+  const ours = process.geteuid === undefined || uid === process.geteuid() || uid === 0;
+  const closed = (mode & OTHERS_WRITE) === 0 || (mode & STICKY) !== 0;
+  return stats.isDirectory() && (process.platform === 'win32' || (ours && closed));
 };

@@ -3,7 +3,9 @@ import { existsSync, mkdirSync, readdirSync, statfsSync, statSync } from 'node:f
 import { dirname } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { createSharedLogin, type SharedLogin } from '../support/login.ts';
+import { need } from '../support/need.ts';
 import { startWithFile } from '../support/running-exec.ts';
+import { hasTerminals, openTerminal } from '../support/terminal.ts';
 
 const soon = <T>(check: () => T | Promise<T>) => vi.waitFor(check, { timeout: 60_000 });
 
@@ -151,17 +153,35 @@ describe('the end of exec --file', () => {
     expect(existsSync(dirname(run.path))).toBe(false);
   });
 
-  test('waits until a rotated token is saved', async () => {
-    const login = await createSharedLogin({ latencyMs: 1_500 });
-    await login.importGrant('work', 3);
-    const run = await startWithFile(login);
-    await soon(() => expect(login.server.rotations).toBe(1));
-    // Rotated on the server, and the answer still on its way.
-    process.kill(run.program, 'SIGTERM');
-    expect(await run.result).toMatchObject({ signal: 'SIGTERM', stderr: '' });
-    expect(existsSync(dirname(run.path))).toBe(false);
-    expect((await login.run(['get', 'work'])).code).toBe(0);
-    expect([login.server.tokenRequests, login.server.reuseDetections]).toEqual([1, 0]);
+  test.each(['the program', 'us'])(
+    'by a signal to %s waits until a rotated token is saved',
+    async (whom) => {
+      const login = await createSharedLogin({ latencyMs: 1_500 });
+      await login.importGrant('work', 3);
+      const run = await startWithFile(login);
+      await soon(() => expect(login.server.rotations).toBe(1));
+      // Rotated on the server, and the answer still on its way.
+      process.kill(whom === 'us' ? (run.child.pid ?? 0) : run.program, 'SIGTERM');
+      expect(await run.result).toMatchObject({ signal: 'SIGTERM', stderr: '' });
+      expect(existsSync(dirname(run.path))).toBe(false);
+      expect((await login.run(['get', 'work'])).code).toBe(0);
+      expect([login.server.tokenRequests, login.server.reuseDetections]).toEqual([1, 0]);
+    },
+  );
+
+  test('by the closing of its terminal leaves nothing behind', async (context) => {
+    need(context, hasTerminals(), 'script(1) of util-linux');
+    const login = await createSharedLogin();
+    await login.importGrant('work');
+    const terminal = openTerminal(
+      login,
+      'exec "$@" exec work --file F -- sh -c \'echo "path $F."; exec sleep 600\'',
+    );
+    await terminal.shows(/path (.*)\.\r?\n/);
+    const [, path = ''] = /path (.*)\.\r?\n/.exec(terminal.shown()) ?? [];
+    expect(existsSync(path)).toBe(true);
+    terminal.close();
+    await soon(() => expect(existsSync(dirname(path))).toBe(false));
   });
 
   test('by SIGKILL leaves a file that the next exec removes, and not those of the living', async () => {
