@@ -91,8 +91,9 @@ const createLook = (
     } catch (error) {
       pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, pauseMs * 2));
       nextMs = performance.now() + pauseMs * (0.75 + Math.random() / 2);
-      const line = lineOf(error, login);
-      once(line, () => say(`${line}; its file keeps the token of before\n`));
+      // By its code: a text may count minutes.
+      const kind = error instanceof TokenctlError ? error.code : 'unforeseen';
+      once(kind, () => say(`${lineOf(error, login)}; its file keeps the token of before\n`));
     }
   };
 };

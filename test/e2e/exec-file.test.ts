@@ -144,10 +144,9 @@ describe('the end of exec --file', () => {
     await login.importGrant('work');
     const run = await startWithFile(login, {
       goesOn:
-        'trap "echo late; cat $TOKEN_FILE >/dev/null && exit 5" TERM; while :; do sleep 0.1; done',
+        'trap "cat $TOKEN_FILE >/dev/null && exit 5" TERM; echo armed; while :; do sleep 0.1; done',
     });
-    // The shell has set its trap when it is on its way.
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await soon(() => expect(run.printed()).toContain('armed'));
     run.child.kill('SIGTERM');
     expect(await run.result).toMatchObject({ code: 5, stderr: '' });
     expect(existsSync(dirname(run.path))).toBe(false);

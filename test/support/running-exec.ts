@@ -52,6 +52,7 @@ export const startWithFile = async (
     result,
     program,
     path,
+    printed: () => out,
     said: () => err,
     token: () => readFileSync(path, 'utf8'),
   };
