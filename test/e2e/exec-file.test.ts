@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, statfsSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createSharedLogin, type SharedLogin } from '../support/login.ts';
 import { need } from '../support/need.ts';
 import { startWithFile } from '../support/running-exec.ts';
@@ -186,12 +187,14 @@ describe('the end of exec --file', () => {
   test('by SIGKILL leaves a file that the next exec removes, and not those of the living', async () => {
     const login = await createSharedLogin();
     await login.importGrant('work');
-    const [killed, living] = [await startWithFile(login), await startWithFile(login)];
+    const { env } = createRuntime();
+    const killed = await startWithFile(login, { env });
+    const living = await startWithFile(login, { env });
     killed.child.kill('SIGKILL');
     // Not the result: the program holds its stdout, and goes on.
     await once(killed.child, 'exit');
     expect(existsSync(killed.path)).toBe(true);
-    const next = await login.run(['exec', 'work', '--env', 'T', '--', 'true']);
+    const next = await login.run(['exec', 'work', '--env', 'T', '--', 'true'], { env });
     expect(next).toMatchObject({ code: 0, stderr: '' });
     expect(existsSync(dirname(killed.path))).toBe(false);
     expect(existsSync(living.path)).toBe(true);
@@ -200,20 +203,23 @@ describe('the end of exec --file', () => {
   test('leaves no file where the program was not even found', async () => {
     const login = await createSharedLogin();
     await login.importGrant('work');
-    const runtime = `${login.home}-tmp`;
-    mkdirSync(runtime, { mode: 0o700 });
-    const before = ours();
+    const { env, entries } = createRuntime();
     const args = ['exec', 'work', '--file', 'F', '--', './nothing'];
-    expect(await login.run(args, { env: { TMPDIR: runtime } })).toMatchObject({ code: 127 });
-    expect([readdirSync(runtime), ours().filter((name) => !before.includes(name))]).toEqual([
-      [],
-      [],
-    ]);
+    expect(await login.run(args, { env })).toMatchObject({ code: 127 });
+    expect(entries()).toEqual([]);
+    // It would have been there.
+    const run = await startWithFile(login, { env });
+    expect(entries()).toEqual([basename(dirname(run.path))]);
   });
 });
 
-/** Others may come and go; this process's children are told by their names only. */
-const ours = (): string[] =>
-  existsSync('/dev/shm')
-    ? readdirSync('/dev/shm').filter((name) => name.startsWith('tokenctl-exec.'))
-    : [];
+/** A place for the files that no other process looks into: the one in memory is everybody's. */
+const createRuntime = () => {
+  const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+  const directory = mkdtempSync(join(base, 'tokenctl-test-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return {
+    env: { XDG_RUNTIME_DIR: directory, TMPDIR: directory },
+    entries: () => readdirSync(directory),
+  };
+};

@@ -40,12 +40,14 @@ export const startWithFile = async (
     { timeout: 60_000 },
   );
   const program = Number(pid);
-  onTestFinished(() => {
+  onTestFinished(async () => {
     try {
       process.kill(program, 'SIGKILL');
     } catch {
       // It has ended.
     }
+    // So that it tidies up.
+    await result;
   });
   return {
     child,
