@@ -130,6 +130,7 @@ const plainGet = await build({
   entryPoints: {
     'plain-get': 'src/cli/plain-get.ts',
     'plain-credential': 'src/cli/plain-credential.ts',
+    'plain-exec': 'src/cli/plain-exec.ts',
   },
   plugins: [aside, light],
   // oauth4webapi only looks there for a browser, and Node.js would make one up.
@@ -138,7 +139,8 @@ const plainGet = await build({
   banner: { js: '(function(exports,require,module,__filename,__dirname){' },
   footer: { js: '})' },
 });
-for (const file of ['dist/plain-get.cjs', 'dist/plain-credential.cjs']) {
+for (const name of ['get', 'credential', 'exec']) {
+  const file = `dist/plain-${name}.cjs`;
   if (readFileSync(new URL(file, import.meta.url)).some((byte) => byte > 0x7f)) {
     // V8 would take two bytes for each character, and src/cli/compiled-code.ts reads it as Latin-1.
     throw new Error(`${file} is not ASCII`);

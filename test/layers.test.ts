@@ -131,6 +131,15 @@ describe('a fresh get', () => {
   });
 });
 
+describe('a fresh exec', () => {
+  const loaded = reachable(['cli/main.ts', 'cli/plain-exec.ts']);
+
+  it('loads nothing that speaks OAuth, and no configuration', () => {
+    expect(loaded).toContain('cli/child.ts');
+    expect(loaded.filter((path) => /^oauth\/|config|toml|provider/.test(path))).toEqual([]);
+  });
+});
+
 describe('only the command line', () => {
   it.each(FILES.filter((path) => !path.startsWith('cli/') && !OWN_PROGRAMS.includes(path)))(
     'has a stdout, an exit and arguments, and not %s',
@@ -163,7 +172,7 @@ describe('what is particular to a provider', () => {
           (line) =>
             !(
               path.startsWith('cli/') &&
-              /^ .*\btokenctl (get|import|login|providers|logout) /.test(line)
+              /^ .*\btokenctl (get|exec|curl|import|login|providers|logout) /.test(line)
             ),
         );
       expect(lines.filter((line) => NAMES.test(line))).toEqual([]);

@@ -2,14 +2,19 @@ import { Command, CommanderError } from 'commander';
 import { abbreviated, TokenctlError } from '../errors.ts';
 import { isDebugMode, setDebugMode } from './debug-mode.ts';
 import { reportError } from './report.ts';
+import { ownExitCode, splitArguments } from './wrapping.ts';
 
 declare const TOKENCTL_VERSION: string;
 
+/** @param behind what is behind `--`, for commands that run another program */
+type MakeCommand = (behind: readonly string[] | null) => Command;
+
 /** Each command in a file of its own, loaded when it is called (all of them for --help). */
-const COMMANDS: Readonly<Record<string, () => Promise<{ command: () => Command }>>> = {
+const COMMANDS: Readonly<Record<string, () => Promise<{ command: MakeCommand }>>> = {
   login: () => import('./commands/login.ts'),
   import: () => import('./commands/import.ts'),
   get: () => import('./commands/get.ts'),
+  exec: () => import('./commands/exec.ts'),
   status: () => import('./commands/status.ts'),
   invalidate: () => import('./commands/invalidate.ts'),
   store: () => import('./commands/store.ts'),
@@ -27,7 +32,7 @@ const ALIASES: Readonly<Record<string, string>> = { list: 'status' };
 export const runProgram = async (args: readonly string[]): Promise<void> => {
   try {
     const program = await buildProgram(args);
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(splitArguments(args).own, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) {
       throw error;
@@ -52,7 +57,7 @@ export const buildProgram = async (args: readonly string[]): Promise<Command> =>
     .configureHelp({ showGlobalOptions: false })
     .addHelpText('after', HELP);
   for (const load of commandsFor(args)) {
-    program.addCommand((await load()).command());
+    program.addCommand((await load()).command(splitArguments(args).behind));
   }
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({ writeErr: () => {} });
@@ -66,6 +71,7 @@ Examples:
   tokenctl import github < tokens.json          take over a login that you have
   tokenctl get github                           print an access token that is valid now
   curl -H "$(tokenctl get github --header)" …   use it
+  tokenctl exec github -- gh pr list            run a program with it
   tokenctl status                               what is held, and how fresh
 
 Exit codes: 0 done, 2 usage, 3 no such login, 4 login required, 5 not now,
@@ -91,10 +97,8 @@ const usageExitCode = (error: CommanderError, args: readonly string[]): number =
       : args[0] === 'help'
         ? 'there is no such command'
         : 'a command is missing';
-  return reportError(
-    new TokenctlError('usage', message, { hint: 'tokenctl --help' }),
-    args.includes('--json'),
-  );
+  const usage = new TokenctlError('usage', message, { hint: 'tokenctl --help' });
+  return ownExitCode(args, reportError(usage, splitArguments(args).own.includes('--json')));
 };
 
 /** commander repeats what it does not know; see {@link abbreviated}. */

@@ -29,8 +29,8 @@ export const reportError = (error: unknown, json: boolean): number => {
  * The same for what nobody caught. Node.js would print all of an error's members as well, and an HTTP
  * parser's error has raw bytes of the answer among them.
  */
-export const reportUncaught = (json: boolean): void => {
-  process.on('uncaughtException', (error) => process.exit(reportError(error, json)));
+export const reportUncaught = (report: (error: unknown) => number): void => {
+  process.on('uncaughtException', (error) => process.exit(report(error)));
 };
 
 /** Says on stderr what a person should know although all went well. */

@@ -1,5 +1,5 @@
 import { monotonicMs } from '../platform/clock.ts';
-import { currentProcess, livenessOf } from '../platform/process-identity.ts';
+import { currentProcess, type Liveness, livenessOf } from '../platform/process-identity.ts';
 import { hashMachine, type LeaseName, parseLeaseName } from './lease-name.ts';
 
 /**
@@ -66,7 +66,8 @@ export const createJudge = (
   };
 };
 
-const livenessByName = (name: LeaseName): 'alive' | 'dead' | 'unknown' => {
+/** What the system says of the process that is named so. */
+export const livenessByName = (name: LeaseName): Liveness => {
   if (abandoned.has(name)) {
     return 'dead';
   }

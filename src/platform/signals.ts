@@ -21,6 +21,9 @@ const DELIVERY_MS = 1_000;
 /** What this process holds at the moment, for one login or several. */
 const holding = new Set<(signal: NodeJS.Signals) => void>();
 
+/** Whether a refresh token has been spent whose successor is not safe yet. */
+export const holdsSignals = (): boolean => holding.size > 0;
+
 /**
  * Listeners of the program itself hear of a held signal at once, as always, and decide alone: then
  * nothing is repeated. Of several holds the last one to be released lets the signals through.

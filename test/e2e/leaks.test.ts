@@ -53,6 +53,8 @@ interface Scenario {
   readonly leavesReport?: true;
   /** The one token that belongs on stdout is what stands there. */
   readonly prints?: (stdout: string) => string;
+  /** That one is in the environment of a program, too. */
+  readonly handsOver?: true;
 }
 
 const plain = (stdout: string) => stdout.trim();
@@ -738,6 +740,41 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
     { what: 'a token for what to do', args: ['work', STRAY], code: 2, before: signedIn() },
     { what: 'no room for a lock', args: ['work', 'add', 'a.example'], code: 6, before: unlockable },
   ],
+  exec: [
+    {
+      what: 'a renewed token in a variable',
+      args: ['work', '--env', 'TOKEN', '--', 'printenv', 'TOKEN'],
+      code: 0,
+      before: expired,
+      prints: plain,
+      handsOver: true,
+    },
+    {
+      what: 'a token in a file',
+      args: ['work', '--file', 'F', '--min-ttl', '1m', '--', 'sh', '-c', 'sleep 0.2; cat "$F"'],
+      code: 0,
+      before: signedIn(),
+      prints: plain,
+    },
+    {
+      what: 'a dead login, echoed',
+      args: ['work', '--json', '--env', 'TOKEN', '--timeout', '5s', '--', 'true'],
+      code: 125,
+      before: echoing(400, 'invalid_grant'),
+    },
+    {
+      what: 'a token in the place of the program',
+      args: ['work', '--env', 'TOKEN', '--', STRAY],
+      code: 127,
+      before: signedIn(),
+    },
+    {
+      what: 'a token in the place of the variable',
+      args: ['work', '--env', `${STRAY}=TOKEN`, '--', 'true'],
+      code: 125,
+      before: signedIn(),
+    },
+  ],
   credential: [
     {
       what: 'for git',
@@ -973,11 +1010,11 @@ function filesOf({ home, temp }: Stage): Seen {
 // (--heapsnapshot-signal, --heapsnapshot-near-heap-limit, --heap-prof, --inspect), a core dump
 // (ulimit -c) or attaches a debugger sees the tokens, which must be somewhere.
 describe('nothing that is secret is to be seen anywhere but in its place', () => {
-  // Without debug mode a get goes a shorter way, and with the launcher the shortest.
+  // Without debug mode a get or exec goes a shorter way, and with the launcher the shortest.
   const ways = { 'in debug mode': DEBUG, plainly: {}, 'by the launcher': {} } as const;
   const all = Object.entries(SCENARIOS).flatMap(([command, scenarios]) =>
     scenarios.flatMap((scenario) =>
-      Object.entries(command === 'get' ? ways : { 'in debug mode': DEBUG }).map(
+      Object.entries(/^(get|exec)$/.test(command) ? ways : { 'in debug mode': DEBUG }).map(
         ([way, debug]) => [command, scenario.what, way, debug, scenario] as const,
       ),
     ),
@@ -1008,7 +1045,10 @@ describe('nothing that is secret is to be seen anywhere but in its place', () =>
     const stray = (secret: string) => secret !== STRAY && secret !== 'p4ss-of-proxy';
     expect(findLeaks({ ...said, stdout }, withheld)).toEqual([]);
     expect(findLeaks(said, stage.secrets())).toEqual([]);
-    expect(findLeaks({ argv, environment }, stage.secrets().filter(stray))).toEqual([]);
+    const handed = scenario.handsOver === true ? printed : null;
+    const kept = stage.secrets().filter((secret) => stray(secret) && secret !== handed);
+    expect(findLeaks({ argv }, stage.secrets().filter(stray))).toEqual([]);
+    expect(findLeaks({ environment }, kept)).toEqual([]);
   });
 });
 
