@@ -57,6 +57,11 @@ describe('a provider of one’s own', () => {
 });
 
 describe('providers', () => {
+  test('says in which variable its tools look for a token', async () => {
+    const { stdout } = await createHome().run(['providers', 'github']);
+    expect(stdout).toMatch(/^ +token variable +GITHUB_TOKEN$/m);
+  });
+
   test('explains one as JSON, in the words of config.toml', async () => {
     const { stdout } = await createHome().run(['providers', 'slack', '--json']);
     expect(JSON.parse(stdout)).toMatchObject({

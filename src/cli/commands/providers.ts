@@ -134,6 +134,7 @@ const explanation = ({ name, source, provider }: Known): string => {
     ['client secret', SECRETS[provider.clientSecret ?? 'unknown']],
     ['redirect', REDIRECTS[provider.redirectPort ?? 'unknown']],
     ['refresh token', ROTATIONS[provider.rotation ?? 'unknown']],
+    ['token variable', provider.environmentVariable],
     ['take it back', provider.accountPage],
     ['documentation', provider.documentation],
   ];
