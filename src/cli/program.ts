@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: MakeCommand }>>
   login: () => import('./commands/login.ts'),
   import: () => import('./commands/import.ts'),
   get: () => import('./commands/get.ts'),
+  curl: () => import('./commands/curl.ts'),
   status: () => import('./commands/status.ts'),
   invalidate: () => import('./commands/invalidate.ts'),
   store: () => import('./commands/store.ts'),
