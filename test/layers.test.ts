@@ -169,7 +169,7 @@ describe('what is particular to a provider', () => {
           (line) =>
             !(
               path.startsWith('cli/') &&
-              /^ .*\btokenctl (get|import|login|providers|logout) /.test(line)
+              /^ .*\btokenctl (get|import|login|providers|logout|curl) /.test(line)
             ),
         );
       expect(lines.filter((line) => NAMES.test(line))).toEqual([]);

@@ -42,7 +42,8 @@ export const startAttempt = async (
   const apart = request.readsStdin ? openUnlinked(config) : null;
   const { process: child, ended }: Child = startChild(
     'curl',
-    ['--disable', ...request.args, '--config', apart === null ? '-' : `/dev/fd/${CONFIG}`],
+    // Read to its end before anything else of what is asked for can read stdin.
+    ['--disable', '--config', apart === null ? '-' : `/dev/fd/${CONFIG}`, ...request.args],
     {
       env,
       stdio: [

@@ -11,7 +11,7 @@ export interface CurlConfig {
 }
 
 /**
- * What curl is told besides the user's arguments, behind them, so that it wins. The token is in a custom
+ * What curl is told before the user's arguments, none of which can take it back. The token is in a custom
  * header, which curl keeps from other hosts, ports and protocols (https://curl.se/docs/CVE-2022-27776.html),
  * where `oauth2-bearer` is the password of an account to it.
  */

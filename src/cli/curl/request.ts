@@ -51,7 +51,8 @@ export const curlRequest = (address: RequestAddress, given: readonly Given[]): C
   return {
     address,
     args: given
-      .filter(([name]) => name !== 'dump-header')
+      // The one is done here, the other would undo what is said in the configuration before it.
+      .filter(([name]) => name !== 'dump-header' && !(unproven && name === 'noproxy'))
       .flatMap(([name, value]) => [`--${name}`, ...(value === null ? [] : [value])]),
     method:
       last('request') ??
@@ -70,22 +71,35 @@ export const curlRequest = (address: RequestAddress, given: readonly Given[]): C
 const usage = (what: string, hint: string): TokenctlError =>
   new TokenctlError('usage', `curl is not run with ${what}`, { hint });
 
-/** The files that a request is made of. */
+/** The files that a request is made of; `-` where it may be stdin. */
 const sourcesOf = ([name, value]: Given): string[] => {
   const text = value ?? '';
-  if (name === 'upload-file' || (name === 'cookie' && text === '-')) {
-    return [text === '.' ? '-' : text];
+  switch (name) {
+    case 'upload-file':
+      return [text === '.' ? '-' : text];
+    case 'cookie':
+      return text === '-' ? ['-'] : [];
+    case 'form':
+      return formSources(text);
+    case 'data-urlencode': {
+      const [, file] = /^[^=@]*@(.*)$/s.exec(text) ?? [];
+      return file === undefined ? [] : [file];
+    }
+    default: {
+      const reads = name === 'write-out' || CURL_OPTIONS[name]?.[0] === 'data';
+      return reads && text.startsWith('@') ? [text.slice(1)] : [];
+    }
   }
-  if (name === 'write-out' || name === 'data-urlencode') {
-    const [, file] = /^[^=@]*@(.*)$/s.exec(text) ?? [];
-    return file === undefined ? [] : [file];
+};
+
+/** `NAME=@FILE[,FILE][;type=…]`, `NAME=<FILE`. */
+const formSources = (text: string): string[] => {
+  const [, files] = /^[^=]*=[@<]([^;]*)/s.exec(text) ?? [];
+  if (files === undefined) {
+    return [];
   }
-  if (CURL_OPTIONS[name]?.[0] === 'data') {
-    return text.startsWith('@') ? [text.slice(1)] : [];
-  }
-  // `NAME=@FILE[,FILE][;type=…]`, `NAME=<FILE`: quoted ones are taken for no file, and not sent twice.
-  const [, files] = name === 'form' ? (/^[^=]*=[@<]([^;]*)/s.exec(text) ?? []) : [];
-  return files === undefined ? [] : files.split(',');
+  // What is quoted is not taken apart here.
+  return files.includes('"') ? ['-'] : files.split(',').map((file) => file.trim());
 };
 
 const isStdin = (path: string): boolean =>
