@@ -57,6 +57,8 @@ export const startAttempt = async (
   // Whether it has read it or not is seen by how it ends.
   child.stdin?.on('error', () => {}).end(config);
   const stdout = child.stdout as Readable;
+  // When a program ends, Node.js throws away what nobody has shown any wish to read yet.
+  stdout.on('readable', () => {});
   const talk = passTalk(child.stderr as Readable, secrets, holds);
   const closed = once(stdout, 'close');
   const heads = () => readHeads(dump.read().toString('latin1'));

@@ -30,9 +30,10 @@ export const passTalk = (stderr: Readable, secrets: readonly string[], holds: bo
     const keep = isLast ? 0 : unfinished(text, secrets, isHolding);
     pending = text.slice(text.length - keep);
     const ready = text.slice(0, text.length - keep);
-    const error = isHolding ? /^curl: \((?:.|\n)*/m.exec(ready) : null;
-    pass(error === null ? ready : ready.slice(0, error.index));
-    held += error?.[0] ?? '';
+    // It comes in pieces; after it there is nothing more.
+    const error = held !== '' ? 0 : isHolding ? ready.search(/^curl: \(/m) : -1;
+    pass(error === -1 ? ready : ready.slice(0, error));
+    held += error === -1 ? '' : ready.slice(error);
   };
   const ended = new Promise<void>((resolve) => {
     stderr.on('data', (text: string) => {
