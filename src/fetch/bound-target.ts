@@ -23,7 +23,7 @@ export const notBound = (login: string, target: Target | null): TokenctlError =>
     ? new TokenctlError(
         'refused',
         'a token is sent to a plain https address only (http: on this machine)',
-        { login },
+        { login, hint: 'https://HOST/PATH' },
       )
     : new TokenctlError(
         'refused',

@@ -22,9 +22,12 @@ export interface RequestAddress {
   readonly url: string;
 }
 
-/** Null for what is no plain address, or never to be given a token; `https` if it has no scheme. */
+/**
+ * Null for what is no plain address, or never to be given a token. Without a scheme too: it is `http` to
+ * some programs, and a token that strayed here is no host name to be repeated.
+ */
 export const readRequestAddress = (text: string): RequestAddress | null => {
-  const [, scheme = 'https', authority = '', path = '/', query = ''] = ADDRESS.exec(text) ?? [];
+  const [, scheme = '', authority = '', path = '/', query = ''] = ADDRESS.exec(text) ?? [];
   const target = targetOfRequest(scheme.toLowerCase(), authority, path);
   if (target === null) {
     return null;
@@ -35,4 +38,4 @@ export const readRequestAddress = (text: string): RequestAddress | null => {
 
 /** Spaces and control characters are what parsers strip, fold or stop at; a backslash is a slash to some. */
 const ADDRESS =
-  /^(?:([A-Za-z]+):\/\/)?([^/?#\\\p{C}\p{Z}]+)(\/[^?#\\\p{C}\p{Z}]*)?(\?[^#\p{C}\p{Z}]*)?(?:#[^\p{C}\p{Z}]*)?$/u;
+  /^([A-Za-z]+):\/\/([^/?#\\\p{C}\p{Z}]+)(\/[^?#\\\p{C}\p{Z}]*)?(\?[^#\p{C}\p{Z}]*)?(?:#[^\p{C}\p{Z}]*)?$/u;
