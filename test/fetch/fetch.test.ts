@@ -112,6 +112,13 @@ describe('fetch as a login', () => {
     }
   });
 
+  it('is one to whoever wants a fetch', async () => {
+    const api = await startResource(echoing);
+    const { tokens } = await signIn([api.host]);
+    const given: typeof globalThis.fetch = tokens.fetch;
+    expect((await given(new URL(api.origin))).status).toBe(200);
+  });
+
   it('takes a Request, and what is said besides it', async () => {
     const api = await startResource(echoing);
     const { tokens } = await signIn([api.host]);

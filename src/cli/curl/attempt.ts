@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { type Child, type Ending, startChild } from '../child.ts';
+import { say } from '../io.ts';
 import { configText } from './config.ts';
 import { writeHeads } from './dump.ts';
 import type { CurlRequest } from './request.ts';
@@ -43,7 +44,7 @@ export const startAttempt = async (
   const { process: child, ended }: Child = startChild(
     'curl',
     // Read to its end before anything else of what is asked for can read stdin.
-    ['--disable', '--config', apart === null ? '-' : `/dev/fd/${CONFIG}`, ...request.args],
+    ['-q', '--config', apart === null ? '-' : `/dev/fd/${CONFIG}`, ...request.args],
     {
       env,
       stdio: [
@@ -59,7 +60,7 @@ export const startAttempt = async (
   const stdout = child.stdout as Readable;
   // When a program ends, Node.js throws away what nobody has shown any wish to read yet.
   stdout.on('readable', () => {});
-  const talk = passTalk(child.stderr as Readable, secrets, holds);
+  const talk = passTalk(child.stderr as Readable, secrets, holds, say);
   const closed = once(stdout, 'close');
   const heads = () => readHeads(dump.read().toString('latin1'));
   const done = async (): Promise<Ending> => {

@@ -169,11 +169,13 @@ const nonceOf = ({ heads }: Attempt): string | null => {
 const lastNonceOf = ({ heads }: Attempt): string | null =>
   heads.at(-1)?.header('dpop-nonce') ?? null;
 
-const tell = ({ login, warnings, saved }: Token): void => {
-  reportWarnings(login, [
-    ...warnings,
-    ...(saved ? [] : ['a new token was issued and could not be saved: tokenctl doctor says why']),
-  ]);
+const tell = ({ login, warnings, saved, lifeboat }: Token): void => {
+  const what = 'a new token was issued and could not be saved';
+  const mend =
+    lifeboat === null
+      ? `sign in again: tokenctl login ${login}`
+      : `make the store writable: the next get takes what was saved in '${lifeboat}'`;
+  reportWarnings(login, [...warnings, ...(saved ? [] : [`${what} (${mend})`])]);
 };
 
 /** A curl that lies in the current directory is not the user's; and what is ours is none of its business. */

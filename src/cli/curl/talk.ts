@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream';
-import { say } from '../io.ts';
 
 /** What curl said on stderr. */
 export interface Talk {
@@ -15,7 +14,12 @@ const OWN_ERROR = 'curl: (';
  * Passes on what curl says, as it comes, without the secrets (`--verbose` shows what is sent). That a request
  * failed which may be sent once more (`curl: (22) …`) is held back until that is known.
  */
-export const passTalk = (stderr: Readable, secrets: readonly string[], holds: boolean): Talk => {
+export const passTalk = (
+  stderr: Readable,
+  secrets: readonly string[],
+  holds: boolean,
+  say: (text: string) => void,
+): Talk => {
   let pending = '';
   let held = '';
   let isHolding = holds;

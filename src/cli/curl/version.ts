@@ -31,7 +31,7 @@ export const requireSafeCurl = async (env: NodeJS.ProcessEnv, follows: boolean):
 
 const versionOf = (env: NodeJS.ProcessEnv): Promise<string | null> =>
   new Promise((resolve) => {
-    execFile('curl', ['--disable', '--version'], { env }, (error, stdout) =>
+    execFile('curl', ['-q', '--version'], { env }, (error, stdout) =>
       resolve(error === null ? stdout : null),
     );
   });
