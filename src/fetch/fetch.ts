@@ -30,19 +30,17 @@ export const createFetch = ({ store, manager, hosts, fetch }: FetchOptions) => {
   const nonces = new Map<string, string>();
   let signer: { readonly key: string; readonly sign: Promise<SignProof> } | null = null;
 
-  const read = async (): Promise<Credential> => {
-    const stored = await store.read();
-    if (stored === null) {
-      throw noSuchLogin(store.login);
-    }
-    return stored.record;
-  };
+  const read = async (): Promise<Credential | null> => (await store.read())?.record ?? null;
+  // There may be no record yet, where a refresh function of the caller's makes it.
   const isBound = async (url: URL): Promise<boolean> =>
-    mayHaveToken(url, [...hosts, ...(await read()).hosts]);
+    mayHaveToken(url, [...hosts, ...((await read())?.hosts ?? [])]);
 
   /** The same key as long as the login is: what is kept apart is not opened for every request. */
   const proof = async (hop: Hop, accessToken: Secret): Promise<string> => {
     const record = await read();
+    if (record === null) {
+      throw noSuchLogin(store.login);
+    }
     const key = record.client.extras?.dpopKey?.fingerprint() ?? '';
     if (signer?.key !== key) {
       const sign = openDpopKey(store, record, KEY_TIMEOUT_MS).then(proofs);
@@ -118,6 +116,9 @@ export const createFetch = ({ store, manager, hosts, fetch }: FetchOptions) => {
     let hop = call.first;
     call.signal?.throwIfAborted();
     if (!(await isBound(hop.url))) {
+      if (hosts.length === 0 && (await read()) === null) {
+        throw noSuchLogin(store.login);
+      }
       const { protocol, host, pathname, username, password } = hop.url;
       const plain = username === '' && password === '';
       throw notBound(

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Answer, type ResourceServer, startResource } from '../fetch/servers.ts';
@@ -284,6 +284,24 @@ describe('a rejected token', () => {
     revoke();
     expect((await curl('/', QUIET, '-o', file('out'))).code).toBe(0);
     expect(readFileSync(file('out'), 'utf8')).toBe('');
+  });
+
+  test.for([
+    ['has not been written to', ['-f'], 'from before', 'from before'],
+    ['was there', [], 'from before', ''],
+    ['was not there', [], null, null],
+  ] as const)('leaves a file that %s as it should be', async ([, more, before, after]) => {
+    const { curl, revoke, file, api } = await scene((_, response) => {
+      response.destroy();
+      return 'answered';
+    });
+    revoke();
+    if (before !== null) {
+      writeFileSync(file('out'), before);
+    }
+    expect((await curl('/', QUIET, ...more, '-o', file('out'))).code).toBe(52);
+    expect(api.seen).toHaveLength(2);
+    expect(existsSync(file('out')) ? readFileSync(file('out'), 'utf8') : null).toBe(after);
   });
 
   test('is renewed once for twenty who are told so at the same time', async () => {

@@ -60,6 +60,17 @@ describe('fetch as a login', () => {
     expect(api.seen[0]?.authorization).toBe('Bearer imported');
   });
 
+  it('makes the login by a refresh function, where there is none yet', async () => {
+    const api = await startResource(echoing);
+    const refresh = async () => ({ access_token: 'made', expires_in: 60 });
+    const tokens = createTokenManager({ store: memoryStore(), refresh, hosts: [api.host] });
+    expect((await tokens.fetch(api.origin)).status).toBe(200);
+    expect(api.seen[0]?.authorization).toBe('Bearer made');
+    await expect(
+      createTokenManager({ store: memoryStore() }).fetch(api.origin),
+    ).rejects.toMatchObject({ code: 'no_such_login' });
+  });
+
   it('sends nothing at all to a host that it is not bound to, and says how to bind it', async () => {
     const api = await startResource(echoing);
     const { tokens } = await signIn(['api.example.com']);

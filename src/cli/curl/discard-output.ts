@@ -1,13 +1,14 @@
-import { rmSync, statSync, truncateSync } from 'node:fs';
+import { rmSync, type Stats, statSync, truncateSync } from 'node:fs';
 
-/** Before a request is sent once more: undoes what the first answer wrote into the file. */
+/** Undoes, before a request is sent once more, what the first answer wrote into the file. */
 export const forgetting = (file: string | null): (() => void) => {
-  const before = file === null ? null : kindOf(file);
+  const before = file === null ? null : look(file);
   return () => {
-    if (file === null || kindOf(file) !== 'file') {
+    const after = file === null ? null : look(file);
+    if (file === null || after?.isFile() !== true || isSame(before, after)) {
       return;
     }
-    if (before === 'none') {
+    if (before === null) {
       rmSync(file, { force: true });
     } else {
       // What was in it before is gone, as it would be with every answer.
@@ -16,10 +17,13 @@ export const forgetting = (file: string | null): (() => void) => {
   };
 };
 
-const kindOf = (file: string): 'none' | 'file' | 'other' => {
+const look = (file: string): Stats | null => {
   try {
-    return statSync(file).isFile() ? 'file' : 'other';
+    return statSync(file);
   } catch {
-    return 'none';
+    return null;
   }
 };
+
+const isSame = (before: Stats | null, after: Stats): boolean =>
+  before?.ino === after.ino && before.size === after.size && before.mtimeMs === after.mtimeMs;
