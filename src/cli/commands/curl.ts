@@ -13,8 +13,13 @@ export const command = (behind: readonly string[] | null): Command =>
   new Command('curl')
     .summary('an HTTP request as this login, by your curl')
     .description(
-      'Run curl with a valid token of a login, for the hosts that the login is bound to and no other. A\n' +
-        'token that is rejected (401) is renewed once, and the request sent once more.',
+      'Run curl with a valid token of a login, for the hosts that the login is bound to and no ' +
+        'other. A token that is rejected (401) is renewed once, and the request sent once more.\n\n' +
+        'Everything behind -- is for curl. Options that could give the token to somebody else are ' +
+        'refused: further addresses, --location-trusted, --config, --user, --next, --trace, ' +
+        '--insecure but on this machine … ~/.curlrc is not read. --location goes on without the token ' +
+        'when it leads to another host. A request whose body comes from stdin or a pipe is not sent ' +
+        'twice, nor one with -J or -C.',
     )
     .usage('<NAME> <URL> [options] [-- CURL-OPTIONS...]')
     .argument('<NAME>', 'the login')
@@ -31,11 +36,6 @@ export const command = (behind: readonly string[] | null): Command =>
     });
 
 const HELP = `
-Everything behind -- is for curl. Options that could give the token to somebody else are refused: further
-addresses, --location-trusted, --config, --user, --next, --trace, --insecure but on this machine … ~/.curlrc
-is not read. --location goes on without the token when it leads to another host.
-A request whose body comes from stdin or a pipe is not sent twice, nor one with -J or -C.
-
 Examples:
   tokenctl curl github https://api.github.com/user
   tokenctl curl github https://api.github.com/user/repos -- -sSf --json '{"name":"new"}'
