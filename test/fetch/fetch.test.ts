@@ -176,8 +176,10 @@ describe('fetch as a login', () => {
     const address = fc
       .tuple(fc.constantFrom('https://', 'http://', ''), fc.array(piece, { maxLength: 6 }))
       .map(([scheme, pieces]) => scheme + pieces.join(''));
+    const start = fc.oneof(address, fc.constant('https://api.example.com/'));
+    const seen = { with: 0, without: 0 };
     await fc.assert(
-      fc.asyncProperty(address, fc.array(address, { maxLength: 3 }), async (first, next) => {
+      fc.asyncProperty(start, fc.array(address, { maxLength: 3 }), async (first, next) => {
         addresses = next;
         sent.length = 0;
         await tokens.fetch(first).catch(() => {});
@@ -189,6 +191,7 @@ describe('fetch as a login', () => {
             protocol === 'https:' &&
             host === 'xn--bcher-kva.example' &&
             /^\/(a|%61)([/]|$)/i.test(pathname);
+          seen[authorization === null ? 'without' : 'with'] += 1;
           if (authorization !== null) {
             expect([url, secure || local || below]).toEqual([url, true]);
           }
@@ -196,6 +199,8 @@ describe('fetch as a login', () => {
       }),
       inputs('host'),
     );
+    expect(seen.with).toBeGreaterThan(100);
+    expect(seen.without).toBeGreaterThan(20);
   });
 });
 
