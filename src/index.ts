@@ -1,10 +1,10 @@
+export type { GetOptions } from './create-token-manager.ts';
+export { type ErrorCode, TokenctlError } from './errors.ts';
 export {
   createTokenManager,
-  type GetOptions,
   type TokenManager,
   type TokenManagerOptions,
-} from './create-token-manager.ts';
-export { type ErrorCode, TokenctlError } from './errors.ts';
+} from './fetch/token-manager.ts';
 export { importTokens } from './import-tokens.ts';
 export type { PreviousTokens, RefreshWith } from './own-refresh.ts';
 export { Secret } from './secret.ts';

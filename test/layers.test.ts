@@ -9,7 +9,7 @@ const SRC = resolve(import.meta.dirname, '../src');
 const LAYERS: readonly (readonly string[])[] = [
   ['cli'],
   ['index.ts', 'setup', 'serve', 'demo'],
-  ['tasks', 'login'],
+  ['tasks', 'login', 'fetch'],
   [
     ...[
       'token-manager.ts',
@@ -114,6 +114,12 @@ describe('a fresh get', () => {
 
   it('loads nothing that signs in', () => {
     expect(loaded.filter((path) => path.startsWith('login/'))).toEqual([]);
+  });
+
+  it('loads nothing that sends requests of users', () => {
+    expect(loaded.filter((path) => path.startsWith('fetch/'))).toEqual([]);
+    const library = reachable(['index.ts']).filter((path) => path.startsWith('fetch/'));
+    expect(library).toEqual(['fetch/token-manager.ts']);
   });
 
   it('loads nothing of debug mode', () => {

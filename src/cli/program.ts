@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: MakeCommand }>>
   import: () => import('./commands/import.ts'),
   get: () => import('./commands/get.ts'),
   exec: () => import('./commands/exec.ts'),
+  curl: () => import('./commands/curl.ts'),
   status: () => import('./commands/status.ts'),
   invalidate: () => import('./commands/invalidate.ts'),
   store: () => import('./commands/store.ts'),

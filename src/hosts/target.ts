@@ -45,7 +45,7 @@ export const targetOf = ({ protocol, authority, path, username }: Parts): Target
 /** The same of an address in one piece; `https` if it has no scheme. Userinfo is refused. */
 export const targetOfUrl = (address: string): Target | null => {
   const [, scheme = 'https', authority, path = '/'] = ADDRESS.exec(address) ?? [];
-  const plain = decoded(path);
+  const plain = decodedPath(path);
   return authority === undefined || plain === null
     ? null
     : targetOf({ protocol: scheme.toLowerCase(), authority, path: plain });
@@ -57,7 +57,8 @@ export const defaultPort = (protocol: 'https' | 'http'): number =>
 /** Nothing of it is read as a URL parser would, who strips, folds and repairs. */
 const ADDRESS = /^(?:([A-Za-z]+):\/\/)?([^/?#\\]+)(\/[^?#\\]*)?$/;
 
-const decoded = (path: string): string | null => {
+/** Without escapes, or null if they hide something. */
+export const decodedPath = (path: string): string | null => {
   try {
     // An escaped slash is no border between segments here, and one to whoever decodes first.
     return /%2f/i.test(path) ? null : decodeURIComponent(path);

@@ -863,6 +863,65 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
       input: () => GIT_REQUEST,
     },
   ],
+  curl: [
+    {
+      what: 'a request, and all that is sent',
+      args: ['work'],
+      more: (stage) => [
+        resourceOf(stage),
+        ...['--min-ttl', '1s', '--timeout', '5s', '--', '-sSv', '--http1.1'],
+      ],
+      code: 0,
+      before: atHome(3600),
+    },
+    {
+      what: 'with a body from stdin, renewed',
+      args: ['work'],
+      more: (stage) => [resourceOf(stage), '--', '-d', '@-', '-D', '-'],
+      code: 0,
+      before: atHome(0),
+      input: () => 'x'.repeat(100_000),
+    },
+    {
+      what: 'rejected, and renewed for it',
+      args: ['work'],
+      more: (stage) => [resourceOf(stage), '--', '-v'],
+      code: 0,
+      before: async (stage) => {
+        await atHome(3600)(stage);
+        stage.server.expireAccessTokens();
+      },
+    },
+    {
+      what: 'a dead login, echoed',
+      args: ['work'],
+      more: (stage) => [resourceOf(stage), '--', '-v'],
+      code: 125,
+      before: async (stage) => {
+        await echoing(400, 'invalid_grant')(stage);
+        await stage.run(['hosts', 'work', 'add', new URL(resourceOf(stage)).host]);
+      },
+    },
+    {
+      what: 'a token for a host',
+      args: ['work', `https://${STRAY}`],
+      code: 125,
+      before: signedIn(),
+    },
+    { what: 'a token for an address', args: ['work', STRAY], code: 125, before: signedIn() },
+    {
+      what: 'a token for an option',
+      args: ['work', 'https://a.example/', '--', `--${STRAY}`],
+      code: 125,
+      before: signedIn(),
+    },
+    {
+      what: 'a token for a header',
+      args: ['work', 'https://a.example/', '--', '-H', `Authorization: Bearer ${STRAY}`],
+      code: 125,
+      before: signedIn(),
+    },
+  ],
   // Its own tokens are gathered while it runs; see below.
   demo: [],
   help: [
@@ -891,6 +950,15 @@ function revocationEchoing(status: number, error: string) {
     const echo = [refresh_token, access_token, `Basic ${BASIC}`, CLIENT_SECRET, CREDENTIALS];
     const body = { error, error_description: echo.join(' and ') };
     stage.server.setFault({ kind: 'status', status, body }, 'revocation');
+  };
+}
+
+const resourceOf = ({ server }: Stage): string => server.resource;
+
+function atHome(lifetime: number) {
+  return async (stage: Stage): Promise<void> => {
+    await stage.signIn(lifetime);
+    await stage.run(['hosts', 'work', 'add', new URL(resourceOf(stage)).host]);
   };
 }
 

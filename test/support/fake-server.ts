@@ -116,12 +116,18 @@ export const startFakeServer = async (
   return server;
 };
 
-/** A forward proxy for CONNECT; `tunnels` are the hosts that were asked for. */
-export const startProxy = async (): Promise<{ url: string; tunnels: string[] }> => {
+/** A forward proxy for CONNECT; `tunnels` are the hosts that were asked for, `headers` what came with that. */
+export const startProxy = async (): Promise<{
+  url: string;
+  tunnels: string[];
+  headers: IncomingMessage['headers'][];
+}> => {
   const tunnels: string[] = [];
+  const headers: IncomingMessage['headers'][] = [];
   const server = createHttpServer();
   server.on('connect', (request: IncomingMessage, client: Socket) => {
     tunnels.push(request.url ?? '');
+    headers.push(request.headers);
     const { hostname, port } = new URL(`http://${request.url}`);
     const upstream = connect(Number(port), hostname, () => {
       client.write('HTTP/1.1 200 Connection established\r\n\r\n');
@@ -130,7 +136,7 @@ export const startProxy = async (): Promise<{ url: string; tunnels: string[] }> 
     upstream.on('error', () => client.destroy());
     client.on('error', () => upstream.destroy());
   });
-  return { url: `http://127.0.0.1:${await listenLocally(server)}`, tunnels };
+  return { url: `http://127.0.0.1:${await listenLocally(server)}`, tunnels, headers };
 };
 
 const listenLocally = async (server: Server): Promise<number> => {
