@@ -10,6 +10,8 @@ export interface Paths {
   readonly audit: string;
   /** What has been seen of the records, kept apart from them. */
   readonly seen: string;
+  /** What setup wrote into the files of other programs, for the undo. */
+  readonly setup: string;
 }
 
 /**
@@ -27,6 +29,7 @@ export const findPaths = (env: NodeJS.ProcessEnv = process.env): Paths => {
       credentials: join(home, 'credentials'),
       audit: join(home, 'audit.jsonl'),
       seen: join(home, 'seen'),
+      setup: join(home, 'setup.json'),
     };
   }
   const { data, log } = envPaths('tokenctl', { suffix: '' });
@@ -36,6 +39,7 @@ export const findPaths = (env: NodeJS.ProcessEnv = process.env): Paths => {
     credentials: join(data, 'credentials'),
     audit: join(log, 'audit.jsonl'),
     seen: join(log, 'seen'),
+    setup: join(log, 'setup.json'),
   };
 };
 

@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import { basename, dirname, join } from 'node:path';
+import { TokenctlError } from '../errors.ts';
+import { hashOf, type SetupRecord, writeSetupRecord } from './record.ts';
+import { readTarget, removeDirectories, replaceTarget, type TargetFile } from './target-file.ts';
+import type { Tool } from './tool.ts';
+import { type Hunk, type Rewiring, rewire } from './wire.ts';
+
+/** One file, as it is and as it is to be. Nothing has been written yet. */
+export interface FileChange {
+  readonly file: string;
+  readonly target: TargetFile;
+  readonly tool: Tool;
+  /** Null: the file goes. */
+  readonly bytes: Buffer | null;
+  readonly isChanged: boolean;
+  readonly hunks: readonly Hunk[];
+  /** What we could not take out. */
+  readonly stuck: readonly string[];
+  /** The record when it is done. */
+  readonly record: SetupRecord;
+}
+
+export type PreparedChange =
+  | { readonly kind: 'prepared'; readonly change: FileChange }
+  | { readonly kind: 'by-hand'; readonly file: string; readonly lines: string };
+
+/** @throws {TokenctlError} `refused` if the file is not one that we may change */
+export const prepareChange = (
+  file: string,
+  target: TargetFile,
+  text: string,
+  tool: Tool,
+  record: SetupRecord,
+  rewiring: Rewiring,
+): PreparedChange => {
+  const rewired = about(file, () => rewire(tool.format, text, rewiring));
+  if (rewired.kind === 'by-hand') {
+    return { kind: 'by-hand', file, lines: rewired.lines };
+  }
+  const { entries, hunks, stuck } = rewired;
+  const others = record.entries.filter((entry) => entry.file !== file);
+  const { [file]: madeBefore, ...made } = record.made;
+  const isGone =
+    target.bytes === null
+      ? rewired.text === ''
+      : rewired.text === '' && madeBefore !== undefined && entries.length === 0;
+  const directories = target.bytes === null ? target.missing : madeBefore;
+  const isMade = entries.length > 0 && directories !== undefined;
+  const bytes = isGone ? null : Buffer.from(rewired.text, tool.format.encoding);
+  return {
+    kind: 'prepared',
+    change: {
+      ...{ file, target, tool, bytes, hunks },
+      isChanged: bytes === null ? target.bytes !== null : !(target.bytes?.equals(bytes) ?? false),
+      stuck: stuck.map(({ want }) => tool.format.byHand(want)),
+      record: {
+        entries: [...others, ...entries],
+        made: isMade ? { ...made, [file]: directories } : made,
+        pending: null,
+      },
+    },
+  };
+};
+
+/** Writes down what is to be done, does it, and writes down that it is done. */
+export const commitChange = (
+  recordPath: string,
+  record: SetupRecord,
+  { file, target, tool, bytes, isChanged, record: next }: FileChange,
+): 'done' | 'changed' | 'busy' => {
+  if (!isChanged) {
+    writeSetupRecord(recordPath, next);
+    return 'done';
+  }
+  const { path } = target;
+  const nonce = randomBytes(8).toString('hex');
+  const temporary = join(dirname(path), `.${basename(path)}.tokenctl-${nonce}`);
+  const directories = bytes === null ? (record.made[file] ?? []) : target.missing;
+  const { entries, made } = next;
+  const before = hashOf(target.bytes);
+  const pending = { file, path, temporary, before, entries, made, directories };
+  writeSetupRecord(recordPath, { ...record, pending });
+  const { newMode, usesLockFile } = tool;
+  let done: 'done' | 'changed' | 'busy' | null = null;
+  try {
+    done = replaceTarget(target, { bytes, newMode, temporary, usesLockFile });
+    if (bytes === null && done === 'done') {
+      removeDirectories(directories);
+    }
+    return done;
+  } finally {
+    if (done !== 'done' && bytes !== null) {
+      removeDirectories(directories);
+    }
+    writeSetupRecord(recordPath, done === 'done' ? next : record);
+  }
+};
+
+/** The file of this name, and its text. */
+export const readText = (file: string, tool: Tool): { target: TargetFile; text: string } => {
+  const target = readTarget(file);
+  return { target, text: decode(target.bytes ?? Buffer.alloc(0), file, tool.format.encoding) };
+};
+
+/** What is wrong with a text is said of its file. */
+export const about = <T>(file: string, action: () => T): T => {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof TokenctlError && !error.message.includes(file)) {
+      throw new TokenctlError(error.code, `${file}: ${error.message}; nothing was changed`, {
+        hint: error.hint,
+      });
+    }
+    throw error;
+  }
+};
+
+export const decode = (bytes: Buffer, file: string, encoding: 'utf8' | 'latin1'): string => {
+  if (encoding === 'latin1') {
+    return bytes.toString('latin1');
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new TokenctlError('refused', `${file} is not UTF-8; nothing was changed`, {
+      hint: `iconv -t UTF-8 '${file}'`,
+    });
+  }
+};
