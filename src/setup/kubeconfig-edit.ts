@@ -24,7 +24,9 @@ export const userEdits = (text: string, want: UserWant): Edit[] => {
       const [before, after] = root.items.length > 0 ? ['', ', '] : [`${header}, `, ''];
       return [{ offset: start + 1, removed: '', added: `${before}"users": [${item}]${after}` }];
     }
-    return appendFlow(users.value, item);
+    return isSeq(users.value)
+      ? appendFlow(users.value, item)
+      : [afterColon(text, users, ` [${item}]`)];
   }
   if (users === undefined) {
     const header = root === null ? `${lines(HEADER_LINES, '', eol)}` : '';
@@ -37,10 +39,14 @@ export const userEdits = (text: string, want: UserWant): Edit[] => {
       ? appendFlow(value, JSON.stringify(userOf(want)))
       : appendBlock(text, value as YAMLSeq<Node>, want);
   }
-  const colon = text.indexOf(':', rangeOf(users.key as Node)[1]);
-  const end = Math.max(colon + 1, rangeOf(value as Node)[1]);
-  const added = `${eol}${itemOf(want, '', eol)}`.slice(0, -eol.length);
-  return [{ offset: colon + 1, removed: text.slice(colon + 1, end), added }];
+  return [afterColon(text, users, `${eol}${itemOf(want, '', eol)}`.slice(0, -eol.length))];
+};
+
+/** In the place of a value that is nothing. */
+const afterColon = (text: string, { key, value }: Pair, added: string): Edit => {
+  const offset = text.indexOf(':', rangeOf(key as Node)[1]) + 1;
+  const end = Math.max(offset, rangeOf(value as Node)[1]);
+  return { offset, removed: text.slice(offset, end), added };
 };
 
 export const contextEdits = (text: string, { name, user }: ContextWant): Edit[] => {

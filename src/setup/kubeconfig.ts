@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { parseDocument } from 'yaml';
+import { type Document, parseDocument } from 'yaml';
 import { TokenctlError } from '../errors.ts';
 import { contextEdits, removeContextUser, removeUser, userEdits } from './kubeconfig-edit.ts';
 import { type ContextWant, HEADER, type KubectlWant, userOf } from './kubeconfig-want.ts';
@@ -33,7 +33,7 @@ export const format: Format<KubectlWant> = {
         hint: 'kubectl config view',
       });
     }
-    const data: unknown = document.toJS({ maxAliasCount: 10 }) ?? {};
+    const data = dataOf(document) ?? {};
     if (!isMembers(data) || LISTS.some((list) => !isNamedList(data[list] ?? []))) {
       throw new TokenctlError('refused', 'is no kubeconfig', { hint: 'kubectl config view' });
     }
@@ -73,6 +73,17 @@ export const format: Format<KubectlWant> = {
     want.kind === 'user'
       ? (userEdits('', want)[0]?.added ?? '')
       : `contexts:\n- name: ${want.name}\n  context:\n    user: ${want.user}\n`,
+};
+
+const dataOf = (document: Document): unknown => {
+  try {
+    return document.toJS({ maxAliasCount: 10 });
+  } catch {
+    // An alias without an anchor, or too many.
+    throw new TokenctlError('refused', 'refers to what is not there', {
+      hint: 'kubectl config view',
+    });
+  }
 };
 
 const LISTS = ['users', 'contexts', 'clusters'] as const;
