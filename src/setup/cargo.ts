@@ -59,10 +59,11 @@ const format: Format<CargoWant> = {
 export const cargo: Tool<CargoWant> = {
   format,
   newMode: 0o666,
+  takesLogin: true,
   usesLockFile: false,
   plan: (asked, surroundings) => {
     const file = configFile(surroundings);
-    const registries = registriesOf(format.parse(surroundings.read(file) ?? ''));
+    const registries = registriesOf(surroundings.read(file));
     const command = commandFor('cargo-credential-tokenctl', surroundings);
     const only = asked.login === undefined ? [] : ['--login', asked.login];
     const provider = [command, ...only];

@@ -49,10 +49,11 @@ const HELPER = 'tokenctl';
 export const docker: Tool<DockerWant> = {
   format,
   newMode: 0o600,
+  takesLogin: false,
   usesLockFile: false,
   plan: ({ hosts, replace }, { env, home, read }) => {
     const file = join(env.DOCKER_CONFIG || join(home, '.docker'), 'config.json');
-    const data = format.parse(read(file) ?? '');
+    const data = read(file);
     const notes = isOnPath(`docker-credential-${HELPER}`, env)
       ? []
       : [`docker-credential-${HELPER} is not on PATH, where docker looks for it`];

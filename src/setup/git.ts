@@ -66,6 +66,7 @@ const format: Format<GitWant> = {
 export const git: Tool<GitWant> = {
   format,
   newMode: 0o666,
+  takesLogin: true,
   usesLockFile: true,
   plan: ({ hosts, login }, surroundings) => {
     if (!isOnPath('git', surroundings.env)) {

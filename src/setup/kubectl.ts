@@ -15,12 +15,13 @@ import type { Asked, Surroundings, Tool, Wiring } from './tool.ts';
 export const kubectl: Tool<KubectlWant> = {
   format,
   newMode: 0o600,
+  takesLogin: true,
   usesLockFile: true,
   plan: (asked, surroundings) => {
     const files = kubeconfigs(surroundings);
     const held = files.map((file) => ({
       file,
-      data: format.parse(surroundings.read(file) ?? ''),
+      data: surroundings.read(file),
     }));
     const clusters = held.flatMap(({ data }) => listOf<Cluster>(data, 'clusters'));
     const hosts = hostsOf(asked, clusters);

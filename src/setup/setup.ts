@@ -31,6 +31,7 @@ export interface SetupRequest {
   readonly index: string | undefined;
   readonly dryRun: boolean;
   readonly timeoutMs: number;
+  /** All of them. */
   readonly logins: readonly HeldLogin[];
   readonly env: NodeJS.ProcessEnv;
   /** Where an installed command is, for those that are not on PATH. */
@@ -56,16 +57,27 @@ export type SetupOutcome =
   | { readonly kind: 'by-hand'; readonly file: string; readonly lines: string };
 
 /** Wires a tool to tokenctl: what is there stays, what is missing is written, and that is written down. */
-export const setUp = (request: SetupRequest): Promise<SetupOutcome> => {
-  const { login, logins, replace, user, registry, index } = request;
+export const setUp = async (request: SetupRequest): Promise<SetupOutcome> => {
+  const { login, replace, user, registry, index } = request;
+  const { takesLogin } = toolOf(request.tool);
+  const logins = request.logins.filter((one) => login === undefined || one.login === login);
   const hosts = hostsToWire(request.hosts, logins, login);
   const isNamed = request.hosts.length > 0;
   const asked: Asked = { hosts, isNamed, login, replace, user, registry, index };
-  const ambiguous = login === undefined ? ambiguousHosts(hosts, logins) : [];
+  const ambiguous = ambiguousHosts(hosts, takesLogin ? logins : request.logins);
   const unclear = ambiguous.map(
     (host) =>
-      `several logins are bound to ${host}, and none answers for it; choose one: --login NAME`,
+      `several logins are bound to ${host}, and none answers for it${takesLogin ? '; choose one: --login NAME' : ''}`,
   );
+  if (login !== undefined && ambiguous.length > 0) {
+    throw new TokenctlError(
+      'refused',
+      `${request.tool} cannot be told which login is meant, and ${unclear[0]}`,
+      {
+        hint: `tokenctl hosts OTHER remove ${ambiguous[0]}`,
+      },
+    );
+  }
   return changing(request, (tool, record) => {
     const plan = tool.plan(asked, surroundingsOf(request, tool));
     const wired = new Set(plan.wirings.flatMap((wiring) => wiring.hosts));
@@ -260,7 +272,7 @@ const surroundingsOf = ({ env, program }: SetupRequest, tool: Tool): Surrounding
   home: homedir(),
   program,
   read: (path) => {
-    const { target, text } = readText(resolve(path), tool);
-    return target.bytes === null ? null : text;
+    const { text } = readText(resolve(path), tool);
+    return about(path, () => tool.format.parse(text));
   },
 });

@@ -58,8 +58,8 @@ export interface Surroundings {
   readonly home: string;
   /** The installed command, absolute; what starts it if it is not on PATH. */
   readonly program: (name: string) => string;
-  /** The text of a configuration file; null if there is none. */
-  readonly read: (path: string) => string | null;
+  /** What a configuration file says; the same as an empty one if there is none. */
+  readonly read: (path: string) => unknown;
 }
 
 export interface Wiring<W extends Want = Want> {
@@ -78,6 +78,8 @@ export interface Tool<W extends Want = Want> {
   readonly format: Format<W>;
   /** Of a file that is made. */
   readonly newMode: number;
+  /** The helper can be told which login is meant. */
+  readonly takesLogin: boolean;
   /** The program itself takes `FILE.lock` before it writes. */
   readonly usesLockFile: boolean;
   /** @throws {TokenctlError} `refused`, `usage` */

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { readBoundLogins } from '../../bound-logins.ts';
+import { type HeldLogin, readBoundLogins } from '../../bound-logins.ts';
 import { TokenctlError } from '../../errors.ts';
+import { requireLoginName } from '../../paths.ts';
 import { parseNamedHost } from '../../setup/hosts.ts';
 import { type SetupOutcome, type SetupRequest, setUp, undoSetup } from '../../setup/setup.ts';
 import { tools } from '../../setup/tools.ts';
@@ -67,11 +68,7 @@ const run = async (tool: string, options: Options): Promise<void> => {
     replace: options.replace ?? false,
     dryRun: options.dryRun ?? false,
     timeoutMs: parseDuration(options.timeout, '--timeout'),
-    logins: options.undo
-      ? []
-      : await readBoundLogins(login, (fault) => {
-          reportError(fault, json);
-        }),
+    logins: options.undo ? [] : await readLogins(login, json),
     env: process.env,
     program: (name) => fileURLToPath(new URL(`../bin/${FILES[name] ?? name}`, import.meta.url)),
   };
@@ -79,6 +76,17 @@ const run = async (tool: string, options: Options): Promise<void> => {
     ? await undoSetup(request, hosts.length === 0 ? null : hosts.map(parseNamedHost))
     : await setUp(request);
   await report(outcome, tool, { ...options, json });
+};
+
+const readLogins = async (login: string | undefined, json: boolean): Promise<HeldLogin[]> => {
+  const logins = await readBoundLogins(undefined, (fault) => {
+    reportError(fault, json);
+  });
+  if (login !== undefined && !logins.some((one) => one.login === login)) {
+    // Why it is not among them.
+    await readBoundLogins(requireLoginName(login), () => {});
+  }
+  return logins;
 };
 
 /** As dist/ finds them beside it. */
