@@ -73,13 +73,13 @@ describe.each(ALL)('setup $tool', ({ tool, path, text }) => {
 
   test('shows what it would do, and only that; does it once; and takes it back', async (context) => {
     need(context, NEEDED[tool] === undefined || have('git', '--version'), 'git');
-    const { setup, snapshot, file, recordPath } = await start();
+    const { setup, snapshot, file, setupRecord } = await start();
     const before = snapshot();
     const shown = await setup(tool, '--dry-run');
     expect([shown.exitCode, shown.stderr]).toEqual([0, '']);
     expect(shown.stdout).toContain(`--- ${file}\n+++ ${file}\n@@ line `);
     expect(shown.stdout).toContain('tokenctl');
-    expect([snapshot(), existsSync(recordPath)]).toEqual([before, false]);
+    expect([snapshot(), existsSync(setupRecord)]).toEqual([before, false]);
 
     const done = await setup(tool);
     expect([done.exitCode, done.stderr]).toEqual([0, shown.stdout]);
@@ -88,21 +88,21 @@ describe.each(ALL)('setup $tool', ({ tool, path, text }) => {
     for (const line of text.split('\n').map((one) => one.replace(/[{}\s]+$/, ''))) {
       expect(now).toContain(line);
     }
-    expect(statSync(recordPath).mode & 0o777).toBe(0o600);
+    expect(statSync(setupRecord).mode & 0o777).toBe(0o600);
     const after = snapshot();
-    const record = readFileSync(recordPath, 'utf8');
+    const record = readFileSync(setupRecord, 'utf8');
 
     const again = await setup(tool);
     expect([again.exitCode, again.stderr]).toEqual([0, '']);
     expect(again.stdout).toBe(`${tool} is already set up for ${HOST}.\n`);
-    expect([snapshot(), readFileSync(recordPath, 'utf8')]).toEqual([after, record]);
+    expect([snapshot(), readFileSync(setupRecord, 'utf8')]).toEqual([after, record]);
 
     const undone = await setup(tool, '--undo');
     expect([undone.exitCode, undone.stdout]).toEqual([
       0,
       `${tool} does not ask tokenctl any more for ${HOST}.\n`,
     ]);
-    expect([snapshot(), existsSync(recordPath)]).toEqual([before, false]);
+    expect([snapshot(), existsSync(setupRecord)]).toEqual([before, false]);
     const all = [shown, done, again, undone].map(({ stdout, stderr }) => stdout + stderr).join('');
     expect(all + record).not.toContain(SECRET);
     expect((await setup(tool, '--undo')).stdout).toBe(`${tool}: nothing to undo.\n`);
@@ -156,7 +156,7 @@ describe.each(ALL)('setup $tool', ({ tool, path, text }) => {
     ['is too large', Buffer.alloc(5 * 1024 * 1024, ' ')],
     ['is not UTF-8', Buffer.from('# \xff\n', 'latin1')],
   ])('refuses a file that %s', async (what, content) => {
-    const { setup, snapshot, recordPath } = await start(content);
+    const { setup, snapshot, setupRecord } = await start(content);
     const before = snapshot();
     const { exitCode, stderr, stdout } = await setup(tool);
     if (tool === 'git' && what === 'is not UTF-8') {
@@ -167,7 +167,7 @@ describe.each(ALL)('setup $tool', ({ tool, path, text }) => {
       expect([exitCode, stdout]).toEqual([6, '']);
       expect(stderr).toMatch(/^tokenctl: [^\n]*nothing was changed[^\n]*\n$/);
     }
-    expect([snapshot(), existsSync(recordPath)]).toEqual([before, false]);
+    expect([snapshot(), existsSync(setupRecord)]).toEqual([before, false]);
   });
 
   test('refuses a file of somebody else', async (context) => {

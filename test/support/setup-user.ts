@@ -39,7 +39,7 @@ export const createSetupUser = async (...hosts: string[]) => {
     setup: (...args: string[]) => run('tokenctl', 'setup', ...args),
     /** All that is in the home directory: names, modes, links and every byte. */
     snapshot: () => snapshotOf(user),
-    recordPath: join(login.home, 'setup.json'),
+    setupRecord: join(login.home, 'setup.json'),
   };
 };
 
