@@ -7,6 +7,7 @@ import { isLoopbackHost, parseAuthority } from '../hosts/authority.ts';
 import { eolOf, lineBreakAfter, onlyOffset } from './edit.ts';
 import { commandFor, isOnPath, shellWord } from './programs.ts';
 import type { Format, Surroundings, Tool, Want } from './tool.ts';
+import { withUnnamedFile } from './unnamed-file.ts';
 
 interface GitWant extends Want {
   readonly url: string;
@@ -22,11 +23,12 @@ const format: Format<GitWant> = {
   // What is not ours may be in any encoding.
   encoding: 'latin1',
   parse: (text) => {
-    const { stdout, status, error } = spawnSync(
-      'git',
-      ['config', '--file', '-', '--list', '--null'],
-      // Of a repository around us nothing matters.
-      { input: Buffer.from(text, 'latin1'), cwd: '/', encoding: 'latin1', maxBuffer: 2 ** 26 },
+    const { stdout, status, error } = withUnnamedFile(Buffer.from(text, 'latin1'), (stdin) =>
+      spawnSync('git', ['config', '--file', '-', '--list', '--null'], {
+        stdio: [stdin, 'pipe', 'ignore'],
+        // Of a repository around us nothing matters.
+        ...{ cwd: '/', encoding: 'latin1', maxBuffer: 2 ** 26 },
+      }),
     );
     if (error !== undefined || status !== 0) {
       throw new TokenctlError('refused', 'git cannot read it', {
