@@ -13,6 +13,8 @@ export interface Kind {
   readonly wants: readonly Want[];
   /** What a person may add at the end of any of these files. */
   readonly addition: string;
+  /** Where what is written first would say something else, or change something else too. */
+  readonly tangled: readonly string[];
   /** What is none. */
   readonly garbage: readonly string[];
 }
@@ -184,6 +186,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       forGit('c.example', { helper: `${helper} --login work` }),
     ],
     addition: '[added]\n\tby = person\n',
+    tangled: ['[a]\n\tb = c \\'],
     garbage: ['[user\n', '[a]\nb = "c\n', '[a]\n\t= b\n'],
   },
   docker: {
@@ -191,6 +194,10 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     text: asFile(json(dockerData)),
     wants: [at('a.example'), at('b.example:5000'), at('127.0.0.1:5000')],
     addition: '\n \n',
+    tangled: [
+      '{"credHelpers": {"a": "x"}, "credHelpers": {"b": "y"}}',
+      '{"credHelpers": {"a": "x"}, "credH\\u0065lpers": {"b": "y"}}',
+    ],
     garbage: ['{', '[]', '{"credHelpers": []}', '{"a": 1,}', '{} // no', '"x"', '{"auths": 1}'],
   },
   kubectl: {
@@ -202,6 +209,12 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       { slot: 'user b', kind: 'user', name: 'b@c', ...exec, args: [...args, '--login', '1'] },
     ),
     addition: '# by a person\n',
+    tangled: [
+      'contexts:\n- name: b\n  context: &c\n    cluster: c\n- name: ours\n  context: *c\n',
+      'contexts:\n- name: ours\n  context: &c {cluster: c}\n- name: b\n  context: *c\n',
+      'a: &a\n- {name: x}\nusers: *a\ncontexts:\n- name: ours\n  context: {}\n',
+      'contexts:\n- name: ours\n...\n',
+    ],
     garbage: [
       'a: [',
       'users: 1\n',
@@ -226,6 +239,11 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       },
     ),
     addition: '# by a person\n',
+    tangled: [
+      `registries = { zed = { index = ${INDEX} } }`,
+      `[registries.acme]\nindex = """\nsparse+x"""`,
+      `[registries]\nacme.index = ${INDEX}\nacme.credential-provider = [\n"x" ]`,
+    ],
     garbage: ['[a', 'a = ', 'registries = 1', '[registries]\na = 1', 'a = 1\na = 2'],
   },
 };

@@ -90,6 +90,22 @@ describe.each(Object.entries(KINDS))(
       );
     });
 
+    test.each(kind.tangled)(
+      'is left to a person where something else would change too: %j',
+      (text) => {
+        const [first, second] = kind.wants;
+        for (const want of name === 'kubectl' ? [first, second] : [first]) {
+          const added = want === undefined ? [] : [entry(want)];
+          const result = rewire(format, text, { entries: [], dropped: [], added });
+          if (result.kind === 'by-hand') {
+            expect(result.lines).toMatch(/tokenctl[\s\S]*\n$/);
+            return;
+          }
+        }
+        expect.unreachable('it was written');
+      },
+    );
+
     test.each(kind.garbage)('is refused if it is none, with nothing of it: %j', (text) => {
       const attempt = () => rewired(kind, text, { added: kind.wants.map(entry) });
       expect(attempt).toThrow(TokenctlError);
