@@ -1,8 +1,15 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { TokenctlError } from '../errors.ts';
 import { hashOf, type SetupRecord, writeSetupRecord } from './record.ts';
-import { readTarget, removeDirectories, replaceTarget, type TargetFile } from './target-file.ts';
+import {
+  lockFileOf,
+  readTarget,
+  removeDirectories,
+  replaceTarget,
+  type TargetFile,
+} from './target-file.ts';
 import type { Tool } from './tool.ts';
 import { type Hunk, type Rewiring, rewire } from './wire.ts';
 
@@ -51,7 +58,8 @@ export const prepareChange = (
   return {
     kind: 'prepared',
     change: {
-      ...{ file, target, tool, bytes, hunks },
+      ...{ file, target, tool, bytes },
+      hunks: hunks.map((hunk) => shownHunk(hunk, tool.format.encoding)),
       isChanged: bytes === null ? target.bytes !== null : !(target.bytes?.equals(bytes) ?? false),
       stuck: stuck.map(({ want }) => tool.format.byHand(want)),
       record: {
@@ -61,6 +69,12 @@ export const prepareChange = (
       },
     },
   };
+};
+
+/** What was read as bytes is text to a person. */
+const shownHunk = (hunk: Hunk, encoding: 'utf8' | 'latin1'): Hunk => {
+  const text = (bytes: string): string => Buffer.from(bytes, encoding).toString('utf8');
+  return { ...hunk, removed: text(hunk.removed), added: text(hunk.added) };
 };
 
 /** Writes down what is to be done, does it, and writes down that it is done. */
@@ -74,6 +88,10 @@ export const commitChange = (
     return 'done';
   }
   const { path } = target;
+  const { newMode, usesLockFile } = tool;
+  if (usesLockFile && existsSync(lockFileOf(path))) {
+    return 'busy';
+  }
   const nonce = randomBytes(8).toString('hex');
   const temporary = join(dirname(path), `.${basename(path)}.tokenctl-${nonce}`);
   const directories = bytes === null ? (record.made[file] ?? []) : target.missing;
@@ -81,7 +99,6 @@ export const commitChange = (
   const before = hashOf(target.bytes);
   const pending = { file, path, temporary, before, entries, made, directories };
   writeSetupRecord(recordPath, { ...record, pending });
-  const { newMode, usesLockFile } = tool;
   let done: 'done' | 'changed' | 'busy' | null = null;
   try {
     done = replaceTarget(target, { bytes, newMode, temporary, usesLockFile });

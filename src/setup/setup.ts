@@ -222,6 +222,11 @@ const wireFile = (
 ): PreparedChange => {
   const file = resolve(named);
   const { target, text } = readText(file, tool);
+  if (target.missing.includes(homedir())) {
+    throw new TokenctlError('refused', `there is no home directory ${homedir()}`, {
+      hint: 'set HOME',
+    });
+  }
   const data = about(file, () => tool.format.parse(text));
   const dropped: Entry[] = [];
   const added: Omit<Entry, 'edit'>[] = [];

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest';
 import { withAuthority } from '../oauth/certificates.ts';
 import { createRepository, haveGitServer, startGitServer } from '../support/git-server.ts';
@@ -54,6 +54,32 @@ const worksBySetup = async (
   expect((await attempt()).exitCode).not.toBe(0);
   expect(server.tokenRequests).toBe(0);
 };
+
+test('the recipe of the README wires all four, and each can be undone', async (context) => {
+  need(context, outputOf('git', '--version') !== '', 'git');
+  const user = await createSetupUser();
+  const before = user.snapshot();
+  const readme = readFileSync(resolve(import.meta.dirname, '../../README.md'), 'utf8');
+  const blocks = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, code]) => code ?? '');
+  const [recipe = '', ...more] = blocks.filter((code) => code.includes('tokenctl setup git'));
+  expect(more).toEqual([]);
+  const done = await user.program('sh', '-ec', recipe);
+  expect([done.exitCode, done.stderr]).toEqual([0, expect.stringContaining('credHelpers')]);
+  const files = ['.gitconfig', '.docker/config.json', '.kube/config', '.cargo/config.toml'];
+  for (const [at, host] of [
+    'https://git.example.com',
+    'registry.example.com:5000',
+    'provideClusterInfo: true',
+    'https://crates.example.com/index/',
+  ].entries()) {
+    const text = readFileSync(join(user.user, files[at] ?? ''), 'utf8');
+    expect([text.includes(host), text.includes('tokenctl')]).toEqual([true, true]);
+  }
+  for (const tool of ['git', 'docker', 'kubectl', 'cargo']) {
+    expect((await user.setup(tool, '--undo')).exitCode).toBe(0);
+  }
+  expect(user.snapshot()).toEqual(before);
+});
 
 test('git works after setup, and not after its undo', async (context) => {
   need(context, haveGitServer, 'git with git-http-backend');

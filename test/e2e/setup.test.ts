@@ -393,6 +393,52 @@ describe('setup', () => {
     expect(odd.shellWord("/a b/it's")).toBe(`'/a b/it'\\''s'`);
   });
 
+  test('and git at the same time lose nothing of each other', async (context) => {
+    need(context, have('git', '--version'), 'git');
+    const { setup, program, user } = await createSetupUser(HOST);
+    writeFileSync(join(user, '.gitconfig'), '[t]\n');
+    const keys = Array.from({ length: 40 }, (_, at) => `t.k${at}`);
+    const git = async (): Promise<void> => {
+      for (let key = keys.shift(); key !== undefined; key = keys.shift()) {
+        // git itself does not wait for a lock.
+        while ((await program('git', 'config', '--global', key, 'v')).exitCode !== 0) {}
+      }
+    };
+    const ours = async (): Promise<void> => {
+      while (keys.length > 0) {
+        expect((await setup('git')).exitCode).toBe(0);
+        expect((await setup('git', '--undo')).exitCode).toBe(0);
+      }
+    };
+    await Promise.all([git(), git(), ours()]);
+    const all = Array.from({ length: 40 }, (_, at) => `\tk${at} = v\n`);
+    const text = readFileSync(join(user, '.gitconfig'), 'utf8');
+    expect(text.split(/(?<=\n)/).toSorted()).toEqual(['[t]\n', ...all].toSorted());
+  });
+
+  test('finds its place in several kubeconfigs, and undoes one host of two', async (context) => {
+    need(context, have('kubectl', 'version', '--client'), 'kubectl');
+    const { setup, snapshot, user, env } = await createSetupUser(HOST, 'b.example');
+    const [one, two] = [join(user, 'one'), join(user, 'two')];
+    env.KUBECONFIG = `${join(user, 'none')}:${one}:${two}`;
+    const at = (name: string, server: string) =>
+      `- {name: ${name}, cluster: {server: "${server}"}}\n`;
+    const clusters = at('a', 'https://b.example/x') + at('c', SERVER);
+    writeFileSync(one, `# clusters\nclusters:\n${clusters}`);
+    const contexts = '- name: x\n  context: {cluster: a}\n- name: c\n  context:\n    cluster: c\n';
+    writeFileSync(two, `contexts:\n${contexts}`);
+    const before = snapshot();
+    expect((await setup('kubectl')).exitCode).toBe(0);
+    expect(readFileSync(one, 'utf8')).toContain('- name: tokenctl');
+    expect(readFileSync(two, 'utf8')).toContain('context: {"user": "tokenctl", cluster: a}');
+    expect((await setup('kubectl', '--undo', '--host', 'b.example')).exitCode).toBe(0);
+    expect(readFileSync(one, 'utf8')).toContain('- name: tokenctl');
+    expect(readFileSync(two, 'utf8')).toContain('context: {cluster: a}');
+    expect(readFileSync(two, 'utf8')).toContain('    user: tokenctl\n');
+    expect((await setup('kubectl', '--undo')).exitCode).toBe(0);
+    expect(snapshot()).toEqual(before);
+  });
+
   test('keeps a second name of the file from being a trap', async () => {
     const { setup, user } = await createSetupUser(HOST);
     const file = join(user, '.gitconfig');

@@ -104,7 +104,11 @@ const report = async (
     throw new TokenctlError(
       'refused',
       `${outcome.file} cannot be changed without touching something else; nothing was changed`,
-      { hint: 'add by hand what is shown above' },
+      {
+        hint: json
+          ? 'without --json it shows what to add by hand'
+          : 'add by hand what is shown above',
+      },
     );
   }
   const { files, hosts, notes, stuck } = outcome;
