@@ -1,5 +1,5 @@
 import { printable } from '../errors.ts';
-import type { ChangedFile, SetupOutcome } from '../setup/setup.ts';
+import type { ChangedFile, SetupOutcome } from '../setup/changing.ts';
 import type { Hunk } from '../setup/wire.ts';
 
 /**

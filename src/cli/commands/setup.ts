@@ -3,8 +3,9 @@ import { Command } from 'commander';
 import { type HeldLogin, readBoundLogins } from '../../bound-logins.ts';
 import { TokenctlError } from '../../errors.ts';
 import { requireLoginName } from '../../paths.ts';
+import type { SetupOutcome, SetupRequest } from '../../setup/changing.ts';
 import { parseNamedHost } from '../../setup/hosts.ts';
-import { type SetupOutcome, type SetupRequest, setUp, undoSetup } from '../../setup/setup.ts';
+import { setUp, undoSetup } from '../../setup/setup.ts';
 import { tools } from '../../setup/tools.ts';
 import { parseDuration } from '../duration.ts';
 import { print, say } from '../io.ts';
@@ -17,12 +18,7 @@ export const command = (): Command =>
     .description(
       'Make another program ask tokenctl, for the hosts that a login is bound to (tokenctl hosts): write\n' +
         'what is missing into its configuration, and leave all else as it is. Once is enough; again does\n' +
-        'nothing. --undo takes out exactly what was written.\n\n' +
-        'git      a helper for each host, in the file that git config --global writes to\n' +
-        'docker   credHelpers in config.json; podman, skopeo and others read it too\n' +
-        'kubectl  a user in the kubeconfig, given to the contexts of clusters at these hosts that have none\n' +
-        '         (kubectl 1.20 or later)\n' +
-        'cargo    credential-provider of the registries at these hosts (cargo 1.74 or later)',
+        'nothing. --undo takes out exactly what was written.',
     )
     .argument('<TOOL>', Object.keys(tools).join(', '))
     .option('--host <HOST...>', 'these only: HOST[:PORT]')
@@ -39,6 +35,13 @@ export const command = (): Command =>
     .action(run);
 
 const HELP = `
+What is written, and where:
+  git      a helper for each host, in the file that git config --global writes to
+  docker   credHelpers in config.json; podman, skopeo and others read it too
+  kubectl  a user in the kubeconfig, given to the contexts of clusters at these hosts that have
+           none (kubectl 1.20 or later)
+  cargo    credential-provider of the registries at these hosts (cargo 1.74 or later)
+
 Examples:
   tokenctl setup git --dry-run                          what would be written, and where
   tokenctl setup git --host git.example.com
