@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { TokenctlError } from '../errors.ts';
-import { hashOf, type SetupRecord, writeSetupRecord } from './record.ts';
+import { hashOf, recovered, type SetupRecord, writeSetupRecord } from './record.ts';
 import {
   lockFileOf,
   readTarget,
@@ -99,18 +99,18 @@ export const commitChange = (
   const before = hashOf(target.bytes);
   const pending = { file, path, temporary, before, entries, made, directories };
   writeSetupRecord(recordPath, { ...record, pending });
-  let done: 'done' | 'changed' | 'busy' | null = null;
   try {
-    done = replaceTarget(target, { bytes, newMode, temporary, usesLockFile });
-    if (bytes === null && done === 'done') {
-      removeDirectories(directories);
-    }
-    return done;
-  } finally {
-    if (done !== 'done' && bytes !== null) {
+    const done = replaceTarget(target, { bytes, newMode, temporary, usesLockFile });
+    const isOfUse = done === 'done' ? bytes !== null : bytes === null;
+    if (!isOfUse) {
       removeDirectories(directories);
     }
     writeSetupRecord(recordPath, done === 'done' ? next : record);
+    return done;
+  } catch (error) {
+    // Before the rename or after it: as of a run that was killed.
+    writeSetupRecord(recordPath, recovered({ ...record, pending }));
+    throw error;
   }
 };
 

@@ -10,6 +10,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { errnoOf, TokenctlError } from '../errors.ts';
 import { clearAway, readTarget, removeDirectories } from './target-file.ts';
 import type { Entry } from './wire.ts';
@@ -73,7 +74,11 @@ export const writeSetupRecord = (path: string, record: SetupRecord): void => {
     }
     renameSync(prepared, path);
   } catch (error) {
-    throw refuse(path, `cannot be written (${errnoOf(error) ?? 'unknown error'})`);
+    throw new TokenctlError(
+      'refused',
+      `${path} cannot be written (${errnoOf(error) ?? 'unknown error'})`,
+      { hint: `its directory must be writable: ls -ld '${dirname(path)}'` },
+    );
   }
 };
 

