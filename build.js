@@ -20,7 +20,8 @@ const options = {
   logLevel: 'warning',
   define: { TOKENCTL_VERSION: JSON.stringify(version) },
   // proper-lockfile loads it for its default `fs`, and is always given another one.
-  alias: { 'graceful-fs': 'node:fs' },
+  // jsonc-parser's main file calls a require() that no bundler can see.
+  alias: { 'graceful-fs': 'node:fs', 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
 };
 
 rmSync(new URL('dist', import.meta.url), { recursive: true, force: true });

@@ -12,6 +12,8 @@ export interface Paths {
   readonly seen: string;
   /** What other programs were answered: `store/answers.ts`. */
   readonly answers: string;
+  /** What setup wrote into the files of other programs, for the undo. */
+  readonly setup: string;
 }
 
 /**
@@ -30,6 +32,7 @@ export const findPaths = (env: NodeJS.ProcessEnv = process.env): Paths => {
       audit: join(home, 'audit.jsonl'),
       seen: join(home, 'seen'),
       answers: join(home, 'answers'),
+      setup: join(home, 'setup.json'),
     };
   }
   const { data, log } = envPaths('tokenctl', { suffix: '' });
@@ -40,6 +43,7 @@ export const findPaths = (env: NodeJS.ProcessEnv = process.env): Paths => {
     audit: join(log, 'audit.jsonl'),
     seen: join(log, 'seen'),
     answers: join(data, 'answers'),
+    setup: join(log, 'setup.json'),
   };
 };
 

@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: MakeCommand }>>
   remove: () => import('./commands/remove.ts'),
   hosts: () => import('./commands/hosts.ts'),
   credential: () => import('./commands/credential.ts'),
+  setup: () => import('./commands/setup.ts'),
   providers: () => import('./commands/providers.ts'),
   demo: () => import('./commands/demo.ts'),
 };

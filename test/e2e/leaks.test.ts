@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { findLeaks, type Seen } from '../support/leaks.ts';
 import { createSharedLogin, type SharedLogin } from '../support/login.ts';
@@ -922,6 +922,69 @@ const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
       before: signedIn(),
     },
   ],
+  setup: [
+    {
+      what: 'git, shown only, beside a secret of another',
+      args: ['git', '--dry-run', '--host', 'git.example.com', '--login', 'work'],
+      code: 0,
+      before: bound(),
+      env: personWith('.gitconfig', (secret) => `[http]\n\textraHeader = "X: ${secret}"`),
+    },
+    {
+      what: 'docker, in the place of another helper',
+      args: ['docker', '--replace', '--json', '--timeout', '5s'],
+      code: 0,
+      before: bound(),
+      env: personWith(
+        '.docker/config.json',
+        (secret) =>
+          `{"auths":{"git.example.com":{"auth":"${secret}"}},"credHelpers":{"git.example.com":"x"}}`,
+      ),
+    },
+    {
+      what: 'docker, where a secret is in the place of a helper',
+      args: ['docker', '--replace'],
+      code: 6,
+      before: bound(),
+      env: personWith(
+        '.docker/config.json',
+        (secret) => `{"credHelpers":{"git.example.com":"${secret}+"}}`,
+      ),
+    },
+    {
+      what: 'kubectl, beside the token of another',
+      args: ['kubectl', '--host', 'git.example.com', '--user', 'me'],
+      code: 0,
+      before: bound(),
+      env: personWith('.kube/config', (secret) => `users: [{name: a, user: {token: ${secret}}}]`),
+    },
+    {
+      what: 'kubectl, a secret in what is no kubeconfig',
+      args: ['kubectl', '--host', 'git.example.com'],
+      code: 6,
+      before: bound(),
+      env: personWith('.kube/config', (secret) => `users: {${secret}: [`),
+    },
+    {
+      what: 'cargo, with a registry that is not there yet',
+      args: ['cargo', '--registry', 'acme', '--index', 'sparse+https://git.example.com/i/'],
+      code: 0,
+      before: bound(),
+      env: personWith('.cargo/config.toml', (secret) => `[registries.a]\ntoken = "${secret}"`),
+    },
+    {
+      what: 'cargo, a secret in what is no TOML',
+      args: ['cargo'],
+      code: 6,
+      before: bound(),
+      env: personWith('.cargo/config.toml', (secret) => `a = ${secret}`),
+    },
+    { what: 'undone, where nothing was done', args: ['git', '--undo'], code: 0 },
+    { what: 'a token for a tool', args: [STRAY], code: 2 },
+    { what: 'a token for a host', args: ['git', '--host', `${STRAY}\n`], code: 2 },
+    { what: 'a token for an index', args: ['cargo', '--index', STRAY], code: 2, before: bound() },
+    { what: 'a token for a login', args: ['git', '--login', STRAY], code: 3 },
+  ],
   // Its own tokens are gathered while it runs; see below.
   demo: [],
   help: [
@@ -942,6 +1005,18 @@ function bound(lifetime?: number) {
     await stage.run(['hosts', 'work', 'add', 'git.example.com']);
   };
 }
+
+/** A home directory with a file in it that holds a secret; nobody but its owner should see that. */
+function personWith(name: string, text: (secret: string) => string) {
+  return (stage: Stage): NodeJS.ProcessEnv => {
+    const person = join(stage.home, '..', 'person');
+    mkdirSync(dirname(join(person, name)), { recursive: true });
+    writeFileSync(join(person, name), text(stage.plant(SECRET_OF_ANOTHER)));
+    return { HOME: person, KUBECONFIG: '', CARGO_HOME: '', DOCKER_CONFIG: '' };
+  };
+}
+
+const SECRET_OF_ANOTHER = 'So7-kept-by-another-program-Jd93kLs';
 
 /** The revocation endpoint refuses, and repeats everything it was sent. */
 function revocationEchoing(status: number, error: string) {

@@ -19,6 +19,7 @@ const INPUTS = {
   host: [2000, 30_000],
   protocol: [1000, 15_000],
   'lock directory': [300, 3000],
+  configuration: [400, 5000],
 } as const satisfies Record<string, readonly [few: number, all: number]>;
 
 export const inputs = (target: keyof typeof INPUTS): { numRuns: number } => {
