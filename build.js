@@ -41,7 +41,8 @@ const library = await build({
 
 // Loaded by what is not a plain get only, or where a proxy is set: files of their own, out of its way.
 const APART = [
-  ...['commander', 'https-proxy-agent', 'smol-toml', 'yaml', 'jose/jwt/sign', 'jose/key/import'],
+  ...['commander', 'https-proxy-agent', 'smol-toml', 'yaml', 'jsonc-parser', 'jose/jwt/sign'],
+  'jose/key/import',
   ...['jose/jwe/compact/encrypt', 'jose/jwe/compact/decrypt', 'jose/decode/protected_header'],
 ];
 const apart = await build({
