@@ -1,13 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { calculateJwkThumbprint, importJWK, jwtVerify } from 'jose';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createTokenManager, fileStore } from '../../src/index.ts';
 import { type ResourceServer, type Seen, startResource } from '../fetch/servers.ts';
 import { hasCurl } from '../support/curl.ts';
 import { startFakeServer, TOKENS } from '../support/fake-server.ts';
 import { need } from '../support/need.ts';
+import { OIDC_CLIENTS, startOidcProvider } from '../support/oidc-provider.ts';
 import { sha256 } from '../support/sha256.ts';
+import { playPerson, startLogin } from '../support/sign-in.ts';
 import { createHome } from '../support/tokenctl.ts';
 
 const PASSPHRASE = 'of the key';
@@ -146,4 +148,33 @@ test('the library proves its requests by the same key, and keeps the nonce for t
     ...[undefined, 'nonce-1', 'nonce-1', 'nonce-1', 'nonce-2', 'nonce-2'],
   ]);
   expect(renewals()).toBe(1);
+});
+
+test('a certified server (oidc-provider), which wants its nonce in each proof, lets curl and fetch in', async (context) => {
+  need(context, hasCurl, 'curl');
+  const nonces = { nonceSecret: Buffer.alloc(32, 1), requireNonce: () => true };
+  const provider = await startOidcProvider({
+    accessTokenLifetime: 60,
+    features: { dPoP: { enabled: true, ...nonces } },
+  });
+  onTestFinished(() => provider.stop());
+  const home = createHome();
+  const login = startLogin(home, [
+    ...['login', 'work', '--issuer', provider.issuer, '--scope', 'openid offline_access'],
+    ...['--client-id', OIDC_CLIENTS.none.clientId, '--param', 'prompt=consent'],
+    ...['--no-browser', '--dpop', '--host', new URL(provider.issuer).host],
+  ]);
+  await playPerson('alice', await login.url);
+  expect(await login.result).toMatchObject({ code: 0 });
+  expect(await home.run(['curl', 'work', provider.resource, '--', '-sSf'])).toMatchObject({
+    ...{ code: 0, stdout: '{"sub":"alice"}', stderr: '' },
+  });
+  const manager = createTokenManager({ store: fileStore('work', { TOKENCTL_HOME: home.home }) });
+  const response = await manager.fetch(provider.resource, { method: 'POST' });
+  expect([response.status, await response.json()]).toEqual([200, { sub: 'alice' }]);
+  // As a bearer token it is worth nothing.
+  const { stdout: token } = await home.run(['get', 'work']);
+  const headers = { authorization: `Bearer ${token.trim()}` };
+  expect((await fetch(provider.resource, { headers })).status).toBe(401);
+  expect(provider.count('refresh_token')).toBe(0);
 });
