@@ -129,7 +129,8 @@ describe('get', () => {
   test('--no-refresh on an expired token is exit 5', async () => {
     const home = createHome();
     await importing(home, { ...TOKENS, expires_in: 0 });
-    expect((await home.run(['get', 'work', '--no-refresh'])).code).toBe(5);
+    const { code, stderr } = await home.run(['get', 'work', '--no-refresh']);
+    expect([code, stderr]).toEqual([5, expect.stringMatching(/ \(tokenctl get work\)\n$/)]);
   });
 
   test('an access token without a refresh token serves until it expires, then a person is needed', async () => {
