@@ -41,7 +41,7 @@ export type Decision =
       readonly code: ErrorCode;
       readonly why: string;
       /** The command that mends it, where the code does not say. */
-      readonly mend?: 'adopt';
+      readonly mend?: 'adopt' | 'get';
     };
 
 /** A decision that needs nobody else. */
@@ -200,7 +200,12 @@ const unrenewable = (wanted: Refresh, noRefresh: boolean): Settled => {
     return serve(null);
   }
   return noRefresh
-    ? fail('unavailable', 'a refresh is needed, and --no-refresh forbids it')
+    ? {
+        kind: 'fail',
+        code: 'unavailable',
+        why: 'a refresh is needed, and --no-refresh forbids it',
+        mend: 'get',
+      }
     : fail(
         'login_required',
         'the access token is no longer usable, and there is nothing to renew it with',

@@ -2,7 +2,7 @@ import { bindingsOf, type HeldLogin, readBoundLogins } from '../bound-logins.ts'
 import { TokenctlError } from '../errors.ts';
 import { formatHostBinding, type HostBinding, isHostOf } from '../hosts/binding.ts';
 import { type Choice, chooseLogin } from '../hosts/choose.ts';
-import type { Target } from '../hosts/target.ts';
+import { placeOf, type Target } from '../hosts/target.ts';
 import { findPaths } from '../paths.ts';
 import type { Grant, Output, Request } from '../protocols/protocol.ts';
 import { SILENCE } from '../protocols/protocol.ts';
@@ -128,11 +128,12 @@ const heldLogins = (only: string | undefined, onFault = () => {}): Promise<HeldL
   });
 
 /** Nobody sees it but a person who wonders why there was no answer. */
-const explain = (choice: Exclude<Choice, { kind: 'one' }>, { host }: Target): void => {
+const explain = (choice: Exclude<Choice, { kind: 'one' }>, target: Target): void => {
   if (choice.kind === 'none') {
     return;
   }
   const logins = choice.logins.join(', ');
+  const host = placeOf(target);
   const error =
     choice.kind === 'ambiguous'
       ? new TokenctlError('refused', `${host}: several logins may answer: ${logins}`, {
@@ -142,7 +143,7 @@ const explain = (choice: Exclude<Choice, { kind: 'one' }>, { host }: Target): vo
           'refused',
           `${host}: bound to a path only (${logins}), and none is said`,
           {
-            hint: `git config --global credential.https://${host}.useHttpPath true`,
+            hint: `git config --global credential.${target.protocol}://${host}.useHttpPath true`,
           },
         );
   say(`${asLine(error)}\n`);

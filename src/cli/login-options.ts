@@ -12,7 +12,7 @@ import { parsePlace } from './place.ts';
 /** The options of `login`, as commander gives them. */
 export interface LoginArguments {
   provider?: string;
-  var: string[];
+  var?: string[];
   issuer?: string;
   authorizationEndpoint?: string;
   tokenEndpoint?: string;
@@ -28,10 +28,10 @@ export interface LoginArguments {
   clientCertificate?: string;
   clientCertificateKey?: string;
   scope?: string;
-  resource: string[];
+  resource?: string[];
   audience?: string;
-  param: string[];
-  host: string[];
+  param?: string[];
+  host?: string[];
   device?: true;
   clientCredentials?: true;
   assertionKey?: string;
@@ -59,7 +59,7 @@ export const loginRequest = async (options: LoginArguments): Promise<LoginReques
   return {
     provider,
     place,
-    variables: Object.fromEntries(options.var.map((each) => pairOf('--var', each))),
+    variables: Object.fromEntries(options.var?.map((each) => pairOf('--var', each)) ?? []),
     issuer,
     authorizationEndpoint: options.authorizationEndpoint,
     tokenEndpoint: options.tokenEndpoint,
@@ -68,10 +68,10 @@ export const loginRequest = async (options: LoginArguments): Promise<LoginReques
     clientId,
     client: await clientSecrets(options),
     scope,
-    resources: options.resource.map((each) => requireResource(each)),
+    resources: options.resource?.map((each) => requireResource(each)) ?? [],
     audience,
-    parameters: options.param.map((each) => pairOf('--param', each)),
-    hosts: options.host.length === 0 ? undefined : options.host.map(requireHostBinding),
+    parameters: options.param?.map((each) => pairOf('--param', each)) ?? [],
+    hosts: options.host?.map(requireHostBinding),
     flow: machine
       ? 'machine'
       : options.device

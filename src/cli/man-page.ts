@@ -51,7 +51,7 @@ const section = (title: string, items: readonly string[]): string[] =>
 const item = (name: string, text: string, more = ''): string =>
   `.TP\n\\fB${roff(name)}\\fR${more}\n${roff(text)}`;
 
-/** What --help has after its lists: examples, and what there is to know. */
+/** What --help has after its lists: examples, and what there is to know, before them or after. */
 const afterwards = (command: Command): string[] => {
   let help = '';
   command.configureOutput({
@@ -60,11 +60,24 @@ const afterwards = (command: Command): string[] => {
     },
   });
   command.outputHelp();
-  const [, after = ''] = help.split(/\n(?=Examples?:\n)/);
-  return after === ''
-    ? []
-    : ['.SH EXAMPLES', '.nf', ...after.split('\n').slice(1).map(roff), '.fi'];
+  const [notes = '', examples = ''] = help
+    .slice(command.helpInformation().length)
+    .split(/^Examples?:\n/m);
+  return [...asItIs('NOTES', notes), ...asItIs('EXAMPLES', examples)];
 };
+
+const asItIs = (title: string, text: string): string[] =>
+  text.trim() === ''
+    ? []
+    : [
+        `.SH ${title}`,
+        '.nf',
+        ...text
+          .replace(/^\n+|\n+$/g, '')
+          .split('\n')
+          .map(roff),
+        '.fi',
+      ];
 
 /** A line may not begin with a control character, and a hyphen is to be copied as one. */
 const roff = (text: string): string =>

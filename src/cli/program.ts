@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { abbreviated, TokenctlError } from '../errors.ts';
 import { isDebugMode, setDebugMode } from './debug-mode.ts';
 import { reportError } from './report.ts';
-import { ownExitCode, splitArguments } from './wrapping.ts';
+import { lacksDashes, ownExitCode, splitArguments } from './wrapping.ts';
 
 declare const TOKENCTL_VERSION: string;
 
@@ -54,7 +54,6 @@ export const buildProgram = async (args: readonly string[]): Promise<Command> =>
         (await import('./debug.ts')).startDebugging(TOKENCTL_VERSION, command.name());
       }
     })
-    .helpOption('-h, --help', 'show this help')
     .helpCommand('help [COMMAND]', 'show help for a command')
     .configureHelp({ showGlobalOptions: false })
     .addHelpText('after', HELP);
@@ -62,7 +61,10 @@ export const buildProgram = async (args: readonly string[]): Promise<Command> =>
     program.addCommand((await load()).command(splitArguments(args).behind));
   }
   for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput({ writeErr: () => {} });
+    command
+      .helpOption('-h, --help', 'show this help')
+      .exitOverride()
+      .configureOutput({ writeErr: () => {} });
   }
   return program;
 };
@@ -99,8 +101,20 @@ const usageExitCode = (error: CommanderError, args: readonly string[]): number =
       : args[0] === 'help'
         ? 'there is no such command'
         : 'a command is missing';
-  const usage = new TokenctlError('usage', message, { hint: 'tokenctl --help' });
+  const usage = new TokenctlError('usage', message, { hint: usageHint(error, args) });
   return ownExitCode(args, reportError(usage, splitArguments(args).own.includes('--json')));
+};
+
+const usageHint = ({ code }: CommanderError, args: readonly string[]): string => {
+  const called = args.find((arg) => !arg.startsWith('-')) ?? '';
+  const name = ALIASES[called] ?? called;
+  if (!Object.hasOwn(COMMANDS, name)) {
+    return 'tokenctl --help';
+  }
+  // Most often it is an option of the other program.
+  return code === 'commander.unknownOption' && lacksDashes(args)
+    ? `what is for ${name === 'curl' ? name : 'the program'} comes behind --: tokenctl ${name} --help`
+    : `tokenctl ${name} --help`;
 };
 
 /** commander repeats what it does not know; see {@link abbreviated}. */

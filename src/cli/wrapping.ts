@@ -13,6 +13,10 @@ export const splitArguments = (
     : { own: args.slice(0, dashes), behind: args.slice(dashes + 1) };
 };
 
+/** Whether there is no `--` where another program's arguments would be behind it. */
+export const lacksDashes = (args: readonly string[]): boolean =>
+  isWrapping(args) && !args.includes('--');
+
 /** What our own failure ends with. */
 export const ownExitCode = (args: readonly string[], code: number): number =>
   code !== 0 && isWrapping(args) ? EXIT_OWN_FAILURE : code;

@@ -2,7 +2,7 @@ import { bindingsOf } from '../bound-logins.ts';
 import { TokenctlError } from '../errors.ts';
 import { covers, type HostBinding } from '../hosts/binding.ts';
 import { targetOfRequest } from '../hosts/request-target.ts';
-import type { Target } from '../hosts/target.ts';
+import { placeOf, type Target } from '../hosts/target.ts';
 
 /** Whether a token of a login that is bound to these hosts may go there. */
 export const isBound = (target: Target | null, bindings: readonly HostBinding[]): boolean =>
@@ -32,6 +32,3 @@ export const notBound = (login: string, target: Target | null): TokenctlError =>
           : `the login is not bound to ${placeOf(target)}`,
         { login, hint: `tokenctl hosts ${login} add ${placeOf(target)}` },
       );
-
-const placeOf = ({ protocol, host, port }: Target): string =>
-  port === (protocol === 'https' ? 443 : 80) ? host : `${host}:${port}`;

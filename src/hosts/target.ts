@@ -54,6 +54,10 @@ export const targetOfUrl = (address: string): Target | null => {
 export const defaultPort = (protocol: 'https' | 'http'): number =>
   protocol === 'https' ? 443 : 80;
 
+/** As a login is bound to it: the port is left out where it is the scheme's own. */
+export const placeOf = ({ protocol, host, port }: Target): string =>
+  port === defaultPort(protocol) ? host : `${host}:${port}`;
+
 /** Nothing of it is read as a URL parser would, who strips, folds and repairs. */
 const ADDRESS = /^(?:([A-Za-z]+):\/\/)?([^/?#\\]+)(\/[^?#\\]*)?$/;
 

@@ -24,9 +24,11 @@ export const hostsToWire = (
   const bindings = logins.flatMap((one) => one.bindings);
   const all = named.length > 0 ? named.map(parseNamedHost) : unique(bindings.map(hostOf));
   if (all.length === 0) {
-    throw new TokenctlError('refused', 'no login is bound to a host', {
-      hint: `tokenctl hosts ${login ?? 'NAME'} add HOST`,
-    });
+    throw new TokenctlError(
+      'refused',
+      login === undefined ? 'no login is bound to a host' : 'the login is bound to no host',
+      { login, hint: `tokenctl hosts ${login ?? 'NAME'} add HOST` },
+    );
   }
   return all.map((asked) => {
     const target = targetOf(asked);

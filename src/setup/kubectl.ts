@@ -44,14 +44,20 @@ export const kubectl: Tool<KubectlWant> = {
     };
     const notes: string[] = [];
     const contexts = hosts.flatMap((host) => {
-      const names = clusters
-        .filter(({ cluster }) => isAt(host, cluster?.server))
-        .map((one) => one.name);
+      const ours = clusters.filter(({ cluster }) => isAt(host, cluster?.server));
+      const names = ours.map((one) => one.name);
+      notes.push(...ours.filter(isPlain).map(({ name: cluster }) => nothingSentTo(cluster)));
       return contextsFor(names, host, name, held, asked.replace, notes);
     });
     return { wirings: [{ file, hosts, want }, ...contexts], notes };
   },
 };
+
+const isPlain = ({ cluster }: Cluster): boolean => /^http:/i.test(String(cluster?.server));
+
+/** https://github.com/kubernetes/client-go/blob/master/tools/clientcmd/client_config.go */
+const nothingSentTo = (cluster: string): string =>
+  `the cluster ${cluster} is at an http address, and kubectl sends credentials over https only`;
 
 /** Those of a cluster; and whatever is named, for its cluster may come later. */
 const hostsOf = ({ hosts, isNamed }: Asked, clusters: readonly Cluster[]): string[] => {

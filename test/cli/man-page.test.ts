@@ -24,6 +24,12 @@ test('a page tells its options and examples, as something to copy', () => {
   expect(page).toContain('tokenctl get work \\-\\-min\\-ttl 10m');
 });
 
+test('a page has what --help tells before its examples too', () => {
+  expect(pages.get('tokenctl-store.1')).toContain('.SH NOTES\n.nf\nPlaces:\n');
+  expect(pages.get('tokenctl-setup.1')).toContain('What is written, and where:');
+  expect(pages.get('tokenctl-import.1')).toContain('token_endpoint_auth_method, hosts.');
+});
+
 test('no line is taken for a request that is none', () => {
   const requests = /^\.(TH|SH|TP|B|BR|nf|fi)( |$)/;
   for (const page of pages.values()) {

@@ -129,7 +129,8 @@ describe('get', () => {
   test('--no-refresh on an expired token is exit 5', async () => {
     const home = createHome();
     await importing(home, { ...TOKENS, expires_in: 0 });
-    expect((await home.run(['get', 'work', '--no-refresh'])).code).toBe(5);
+    const { code, stderr } = await home.run(['get', 'work', '--no-refresh']);
+    expect([code, stderr]).toEqual([5, expect.stringMatching(/ \(tokenctl get work\)\n$/)]);
   });
 
   test('an access token without a refresh token serves until it expires, then a person is needed', async () => {
@@ -305,4 +306,34 @@ describe('a get that refreshes', () => {
     expect(await readFile(loaded, 'utf8')).toContain('_http_client');
     expect(await readFile(loaded, 'utf8')).not.toContain('undici');
   });
+});
+
+test.each<[string, string[], number, RegExp]>([
+  ['an option', ['get', 'work', '--frob'], 2, /\(tokenctl get --help\)$/m],
+  ['a command by its other name', ['list', '--frob'], 2, /\(tokenctl status --help\)$/m],
+  ['a command', ['gte', 'work'], 2, /\(tokenctl --help\)$/m],
+  [
+    'a missing --',
+    ['exec', 'work', 'sh', '-c', 'true'],
+    125,
+    /what is for the program comes behind --: tokenctl exec --help/,
+  ],
+  [
+    'a missing -- of curl',
+    ['curl', 'work', 'https://api.example.com/', '-sS'],
+    125,
+    /what is for curl comes behind --: tokenctl curl --help/,
+  ],
+  ['an option before --', ['exec', 'work', '--frob', '--', 'true'], 125, /\(tokenctl exec --help/],
+  [
+    'name and address in the wrong order',
+    ['curl', 'https://api.example.com/', 'work'],
+    125,
+    /is not a login name/,
+  ],
+])('a wrong call is told what helps: %s', async (_what, args, code, stderr) => {
+  const result = await createHome().run(args);
+  expect(result).toMatchObject({ code, stdout: '' });
+  expect(result.stderr).toMatch(stderr);
+  expect(result.stderr.trimEnd().split('\n')).toHaveLength(1);
 });

@@ -147,6 +147,12 @@ describe('of two logins on one host', () => {
     expect((await ask(GIT, '--login', 'other')).stdout).toContain(`password=${other}\n`);
   });
 
+  test('the hint has the port with it', async () => {
+    const { ask } = await createTwo(`${HOST}:8443`, `${HOST}:8443`);
+    const answer = await ask(`protocol=https\nhost=${HOST}:8443\n\n`);
+    expect(answer.stderr).toContain(`add USERNAME@${HOST}:8443;`);
+  });
+
   test('the one of the account answers', async () => {
     const { ask, work, other } = await createTwo(`alice@${HOST}`, `bob@${HOST}`);
     const as = (username: string) => ask(`protocol=https\nhost=${HOST}\nusername=${username}\n`);

@@ -6,7 +6,11 @@ test('hosts are added, listed and removed, and say so in one form', async () => 
   const login = await createSharedLogin();
   await login.importGrant('work');
   const hosts = (...args: string[]) => login.run(['hosts', 'work', ...args]);
-  expect(await hosts()).toMatchObject({ code: 0, stdout: '' });
+  expect(await hosts()).toMatchObject({
+    code: 0,
+    stdout: '',
+    stderr: 'tokenctl: work: the login is bound to no host (tokenctl hosts work add HOST)\n',
+  });
   const added = await hosts('add', 'https://GIT.example.com:443/', 'alice@git.example.com/acme/');
   expect(added).toMatchObject({
     code: 0,
@@ -39,6 +43,7 @@ test.each<[string, string[], number, RegExp]>([
   ['a password', ['work', 'add', 'a:b@git.example.com'], 2, /no password/],
   ['no host', ['work', 'add'], 2, /add: a host is missing/],
   ['another action', ['work', 'frob'], 2, /add HOST…, remove HOST… or list/],
+  ['an action before the name', ['add', 'work', 'git.example.com'], 2, /behind NAME/],
   [
     'too many',
     ['work', 'add', ...Array.from({ length: 101 }, (_, n) => `h${n}.example`)],

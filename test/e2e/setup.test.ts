@@ -416,6 +416,28 @@ describe('setup', () => {
     expect(text.split(/(?<=\n)/).toSorted()).toEqual(['[t]\n', ...all].toSorted());
   });
 
+  test('says of the login that was named that it is bound to no host', async () => {
+    const { setup } = await createSetupUser();
+    expect(await setup('docker', '--login', 'work')).toMatchObject({
+      exitCode: 6,
+      stderr: 'tokenctl: work: the login is bound to no host (tokenctl hosts work add HOST)\n',
+    });
+  });
+
+  test('says that kubectl sends nothing to a cluster at an http address', async (context) => {
+    need(context, have('kubectl', 'version', '--client'), 'kubectl');
+    const { setup, user } = await createSetupUser('127.0.0.1:8080');
+    const plain = CLUSTER.replace(SERVER, 'http://127.0.0.1:8080');
+    write(join(user, '.kube/config'), plain);
+    const { exitCode, stderr } = await setup('kubectl');
+    expect([exitCode, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^tokenctl: warning: the cluster c is at an http address, /),
+    ]);
+    write(join(user, '.kube/config'), plain.replace('http:', 'https:'));
+    expect((await setup('kubectl', '--dry-run')).stderr).toBe('');
+  });
+
   test('finds its place in several kubeconfigs, and undoes one host of two', async (context) => {
     need(context, have('kubectl', 'version', '--client'), 'kubectl');
     const { setup, snapshot, user, env } = await createSetupUser(HOST, 'b.example');

@@ -6,11 +6,12 @@ export const command = (): Command =>
   new Command('credential')
     .summary('answer git, docker, kubectl and cargo in their own protocols')
     .description(
-      'Answer another program that asks for a credential, in its own protocol: for the hosts that a\n' +
-        'login is bound to (tokenctl hosts), and no other. Where there is nothing to say it says nothing.',
+      'Answer another program that asks for a credential, in its own protocol: for the hosts that a ' +
+        'login is bound to (tokenctl hosts), and no other. Where there is nothing to say it says nothing. ' +
+        'tokenctl setup makes the programs ask.',
     )
     .argument('<KIND>', `the protocol: ${Object.keys(protocols).join(', ')}`)
-    .argument('[OPERATION]', 'what is asked for; the program adds it (get, store, erase …)', '')
+    .argument('[OPERATION]', 'what is asked for; the program adds it (get, store, erase …)')
     .option('--login <NAME>', 'only this login may answer')
     .option('--id-token', 'answer with the OpenID Connect id token')
     // As cargo starts what it is to speak its protocol with.
@@ -29,8 +30,8 @@ Examples:
 
 const run = async (
   kind: string,
-  operation: string,
+  operation: string | undefined,
   { login, idToken }: { login?: string; idToken?: true },
 ): Promise<void> => {
-  await credential(kind, operation, { login, idToken: idToken ?? false });
+  await credential(kind, operation ?? '', { login, idToken: idToken ?? false });
 };

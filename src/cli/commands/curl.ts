@@ -25,7 +25,7 @@ export const command = (behind: readonly string[] | null): Command =>
     .argument('<NAME>', 'the login')
     .argument('<URL>', 'the address, https://…; http:// on this machine only')
     .option('--min-ttl <DURATION>', 'renew if the token is valid for less than this (90s, 10m, 2h)')
-    .option('--timeout <DURATION>', 'how long to wait for the token (default: 30s)')
+    .option('--timeout <DURATION>', 'how long to wait for the token (default: "30s")')
     .addHelpText('after', HELP)
     .action(async (name: string, url: string, { minTtl, timeout }: CurlArguments) => {
       useLightFetchTypes();

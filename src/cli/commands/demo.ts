@@ -7,7 +7,7 @@ export const command = (): Command =>
   new Command('demo')
     .summary('see the problem, and that it is gone')
     .description(
-      'Start an authorization server on this machine and show, with real processes, what happens to\n' +
+      'Start an authorization server on this machine and show, with real processes, what happens to ' +
         'a login that many share: with tokenctl and without. Takes about ten seconds, touches nothing.',
     )
     .action(run);

@@ -9,16 +9,16 @@ import {
 } from '../../hosts/binding.ts';
 import { noSuchLogin } from '../../messages.ts';
 import { parseDuration } from '../duration.ts';
-import { print } from '../io.ts';
+import { print, say } from '../io.ts';
 import { openLogin } from '../manager.ts';
 
 export const command = (): Command =>
   new Command('hosts')
     .summary('which hosts may be given this login')
     .description(
-      'Show or change which hosts may be given the token of a login, by git, docker and others that ask\n' +
-        'for one. The host is exact, and the port with it; a path stands for itself and all below it. https,\n' +
-        'and on this machine http. There are no wildcards.',
+      'Show or change which hosts may be given the token of a login: by git, docker and others that ' +
+        'ask for one, by tokenctl curl and tokens.fetch. The host is exact, and the port with it; a path ' +
+        'stands for itself and all below it. https, and on this machine http. There are no wildcards.',
     )
     .argument('<NAME>', 'the login')
     .argument('[ACTION]', 'add, remove or list', 'list')
@@ -63,6 +63,9 @@ const run = async (
       await store.audit?.({ event: 'hosts', login: name, generation, token: null });
     }
   }
+  if (hosts.length === 0 && !options.json) {
+    say(`tokenctl: ${name}: the login is bound to no host (tokenctl hosts ${name} add HOST)\n`);
+  }
   await print(
     options.json
       ? `${JSON.stringify({ login: name, hosts })}\n`
@@ -87,7 +90,7 @@ const changeOf = (action: string, bindings: readonly string[]): Change | null =>
     'usage',
     action === 'add' || action === 'remove'
       ? `${action}: a host is missing`
-      : 'hosts takes add HOST…, remove HOST… or list',
+      : 'behind NAME, hosts takes add HOST…, remove HOST… or list',
     { hint: 'tokenctl hosts --help' },
   );
 };

@@ -145,15 +145,19 @@ const tell = async (name: string, record: Credential, { json }: Options): Promis
 const namesProvider = (tokens: unknown): boolean =>
   typeof tokens === 'object' && tokens !== null && 'provider' in tokens;
 
+const HOW = 'what it holds: tokenctl import --help';
+
 const parseJson = (text: string): unknown => {
   if (text.trim() === '') {
-    throw new TokenctlError('usage', 'stdin is empty; a JSON object is expected');
+    throw new TokenctlError('usage', 'stdin is empty; a JSON object is expected', {
+      hint: HOW,
+    });
   }
   try {
     // Some editors and servers put a byte order mark first (RFC 8259 section 8.1 lets us ignore it).
     return JSON.parse(text.replace(/^\ufeff/, ''));
   } catch {
     // The parser's own message quotes the input, and that holds tokens.
-    throw new TokenctlError('usage', 'stdin is not JSON');
+    throw new TokenctlError('usage', 'stdin is not JSON', { hint: HOW });
   }
 };

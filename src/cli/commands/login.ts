@@ -11,7 +11,7 @@ import { person } from '../person.ts';
 import { PLACE_NAMES, reportLeftovers } from '../place.ts';
 import { reportWarnings } from '../report.ts';
 
-const several = (value: string, before: string[]): string[] => [...before, value];
+const several = (value: string, before: string[] = []): string[] => [...before, value];
 
 export const command = (): Command =>
   new Command('login')
@@ -24,7 +24,11 @@ export const command = (): Command =>
     .argument('<NAME>', 'the login: letters, digits and . _ @ -')
     .optionsGroup('Where:')
     .option('--provider <NAME>', 'a provider that is known here; NAME itself if it is one')
-    .option('--var <NAME=VALUE>', 'a part of its addresses: host, tenant …', several, [])
+    .option(
+      '--var <NAME=VALUE>',
+      'a part of its addresses: host, tenant …; may be repeated',
+      several,
+    )
     .option('--issuer <URL>', 'any other: its endpoints are discovered')
     .option('--authorization-endpoint <URL>', 'without discovery')
     .option('--token-endpoint <URL>', 'without discovery')
@@ -45,15 +49,10 @@ export const command = (): Command =>
     .option('--client-certificate-key <FILE>', 'and its key')
     .optionsGroup('For what:')
     .option('--scope <SCOPE>', 'separated by spaces')
-    .option('--resource <URI>', 'RFC 8707; may be repeated', several, [])
+    .option('--resource <URI>', 'RFC 8707; may be repeated', several)
     .option('--audience <NAME>', 'where the server wants that instead')
-    .option(
-      '--param <NAME=VALUE>',
-      'another parameter of the request; may be repeated',
-      several,
-      [],
-    )
-    .option('--host <HOST>', 'who may be given the access token; may be repeated', several, [])
+    .option('--param <NAME=VALUE>', 'another parameter of the request; may be repeated', several)
+    .option('--host <HOST>', 'a host that may be given the access token; may be repeated', several)
     .optionsGroup('How:')
     .option('--device', 'with a code, on any device')
     .option('--client-credentials', 'as a machine: the client itself')

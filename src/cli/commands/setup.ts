@@ -16,8 +16,8 @@ export const command = (): Command =>
   new Command('setup')
     .summary('wire git, docker, kubectl or cargo to tokenctl')
     .description(
-      'Make another program ask tokenctl, for the hosts that a login is bound to (tokenctl hosts): write\n' +
-        'what is missing into its configuration, and leave all else as it is. Once is enough; again does\n' +
+      'Make another program ask tokenctl, for the hosts that a login is bound to (tokenctl hosts): write ' +
+        'what is missing into its configuration, and leave all else as it is. Once is enough; again does ' +
         'nothing. --undo takes out exactly what was written.',
     )
     .argument('<TOOL>', Object.keys(tools).join(', '))

@@ -34,12 +34,13 @@ export const curl = async (
   if (process.platform === 'win32') {
     throw new TokenctlError('refused', 'curl is not run on Windows: it has no /dev/fd');
   }
+  // First the name: with both arguments in the wrong order it is what is wrong.
+  const { store, manager } = openLogin(name);
   const address = readRequestAddress(url);
   if (address === null) {
     throw notBound(name, null);
   }
   const request = curlRequest(address, readCurlArguments(args));
-  const { store, manager } = openLogin(name);
   await requireBound(store, request);
   const env = environment();
   const [token] = await Promise.all([
