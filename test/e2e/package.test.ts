@@ -64,6 +64,13 @@ test('the package holds what is used and nothing else', () => {
   expect(files).toContain('dist/types/index.d.ts');
 });
 
+test('there is a manual page for each command, where man looks', async () => {
+  const installed = await readdir(join(directory, 'prefix/share/man/man1'));
+  const made = await readdir(join(directory, 'prefix/lib/node_modules/tokenctl/dist/man'));
+  expect(installed.sort()).toEqual(made.sort());
+  expect(installed).toContain('tokenctl-get.1');
+});
+
 test('the library in the package is typed and loads', async () => {
   const installed = join(directory, 'prefix', 'lib', 'node_modules', 'tokenctl');
   expect(await readdir(join(installed, 'dist', 'types'))).toContain('index.d.ts');
