@@ -11,7 +11,7 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Answer, startResource } from '../fetch/servers.ts';
 import { withAuthority } from '../oauth/certificates.ts';
 import { listen } from '../oauth/servers.ts';
@@ -117,6 +117,35 @@ describe('no token is spent', () => {
     expect(code).toBe(56);
     expect([server.tokenRequests, api.seen.length]).toEqual([0, 0]);
   });
+});
+
+test('Ctrl-Z during a renewal stops nothing before the new token is safe', async (context) => {
+  need(context, existsSync('/proc/self/stat'), '/proc');
+  let finish = () => {};
+  let rejected = '';
+  const { shell, token, server, recordPath } = await scene({
+    answer: (seen, response) => {
+      if (seen.authorization !== `Bearer ${rejected}`) {
+        return { status: 200, body: 'there' };
+      }
+      // The first curl is there as long as the renewal is.
+      response.writeHead(401).write('x');
+      finish = () => response.end();
+      return 'answered';
+    },
+  });
+  rejected = token;
+  server.setFault({ kind: 'slow-body', bytesPerSecond: 100 });
+  const { child, result } = shell(`exec tokenctl curl work "$URL" -- ${QUIET} -N`);
+  const state = () => /\) (\S)/.exec(readFileSync(`/proc/${child.pid}/stat`, 'latin1'))?.[1];
+  await vi.waitFor(() => expect(server.tokenRequests).toBe(1), { timeout: 20_000 });
+  child.kill('SIGTSTP');
+  await vi.waitFor(() => expect(state()).toBe('T'), { timeout: 20_000 });
+  expect(readFileSync(recordPath('work'), 'utf8')).not.toContain(token);
+  finish();
+  child.kill('SIGCONT');
+  expect(await result).toMatchObject({ code: 0, stdout: 'there' });
+  expect([server.rotations, server.tokenRequests]).toEqual([1, 1]);
 });
 
 describe('--dump-header', () => {
