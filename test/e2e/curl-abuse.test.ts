@@ -119,6 +119,36 @@ describe('no token is spent', () => {
   });
 });
 
+test('a signal during a renewal ends it also when the first curl is gone', async () => {
+  let finish = () => {};
+  let rejected = '';
+  const { shell, token, server, api, recordPath } = await scene({
+    answer: (seen, response) => {
+      if (seen.authorization !== `Bearer ${rejected}`) {
+        return { status: 200, body: 'there' };
+      }
+      response.writeHead(401).write('x');
+      finish = () => response.end();
+      return 'answered';
+    },
+  });
+  rejected = token;
+  server.setFault({ kind: 'slow-body', bytesPerSecond: 50 });
+  const { child, result } = shell(`exec tokenctl curl work "$URL" -- ${QUIET} -N`);
+  await vi.waitFor(() => expect(server.tokenRequests).toBe(1), { timeout: 20_000 });
+  finish();
+  await vi.waitFor(async () => {
+    const children = await execa('ps', ['--ppid', String(child.pid), '-o', 'pid='], {
+      reject: false,
+    });
+    expect(children.stdout.trim()).toBe('');
+  });
+  child.kill('SIGTERM');
+  expect(await result).toMatchObject({ signal: 'SIGTERM', stdout: '' });
+  expect(readFileSync(recordPath('work'), 'utf8')).not.toContain(token);
+  expect(api.seen).toHaveLength(1);
+});
+
 test('Ctrl-Z during a renewal stops nothing before the new token is safe', async (context) => {
   need(context, existsSync('/proc/self/stat'), '/proc');
   let finish = () => {};
