@@ -1,5 +1,6 @@
 import { type ChildProcess, type SpawnOptions, type StdioOptions, spawn } from 'node:child_process';
 import { abbreviated, errnoOf, printable, TokenctlError } from '../errors.ts';
+import { holdsSignals } from '../platform/signals.ts';
 import { dieOf, passSignals } from './child-signals.ts';
 import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OWN_FAILURE } from './exit-codes.ts';
 import { reportError } from './report.ts';
@@ -8,8 +9,6 @@ export interface ChildOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Our own stdin, stdout and stderr, if it does not say. */
   readonly stdio?: StdioOptions;
-  /** Waited for before Ctrl-Z and the like stop this process. */
-  readonly beforeStop?: () => Promise<unknown>;
 }
 
 /** How another program ended. */
@@ -38,11 +37,11 @@ export interface Child {
 export const startChild = (
   command: string,
   args: readonly string[],
-  { env, stdio = 'inherit', beforeStop = async () => {} }: ChildOptions,
+  { env, stdio = 'inherit' }: ChildOptions,
 ): Child => {
   // A stream that is made later would make the child's stderr non-blocking under its hands.
   process.stderr.writableLength;
-  const signals = passSignals(beforeStop);
+  const signals = passSignals(untilSaved);
   const child = spawnOrRefuse(command, args, { env, stdio });
   signals.to(child);
   const ended = new Promise<Ending>((resolve) => {
@@ -68,6 +67,13 @@ export const endLike = async (ending: Ending, json = false): Promise<void> => {
   } else {
     reportError(ending.error, json);
     process.exitCode = ending.code;
+  }
+};
+
+/** A refresh token that has been spent is not left, and Ctrl-Z stops nothing, before its successor is safe. */
+export const untilSaved = async (): Promise<void> => {
+  while (holdsSignals()) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 };
 

@@ -1,7 +1,6 @@
 import { abbreviated, TokenctlError } from '../errors.ts';
-import { holdsSignals } from '../platform/signals.ts';
 import type { Token } from '../token.ts';
-import { endLike, startChild } from './child.ts';
+import { endLike, startChild, untilSaved } from './child.ts';
 import { inheritedStdio } from './child-stdio.ts';
 import {
   bindVariables,
@@ -41,7 +40,6 @@ export const exec = async (
   const { ended } = startChild(command, args, {
     env: childEnvironment(variables, logins, files),
     stdio: inheritedStdio(args),
-    beforeStop: untilSaved,
   });
   const fresh = files === null ? null : keepFresh(files, inFiles, timeoutMs);
   sweepTokenFiles(process.env);
@@ -150,11 +148,4 @@ const childEnvironment = (
     env[variable] = as === 'path' ? files?.pathOf(login) : token?.reveal();
   }
   return env;
-};
-
-/** A refresh token that has been spent is not left before its successor is safe. */
-const untilSaved = async (): Promise<void> => {
-  while (holdsSignals()) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 };

@@ -42,9 +42,9 @@ export const createSignalHold = (): SignalHold => {
         return;
       }
       held = HELD.map((signal) => {
-        const decidesAlone = ownListeners(signal) > 0;
-        const listener = () => decidesAlone || receive(signal);
-        process.on(signal, listener);
+        // Asked when it comes, as they may have gone by then, and before those that go with the first one.
+        const listener = () => void (ownListeners(signal) > 0 || receive(signal));
+        process.prependListener(signal, listener);
         return { signal, listener };
       });
       holding.add(receive);

@@ -18,8 +18,9 @@ export const volatileDirectories = ({ XDG_RUNTIME_DIR }: NodeJS.ProcessEnv): str
     // Where it points after a login; cron jobs and services lack the variable.
     process.platform === 'linux' && uid !== undefined ? `/run/user/${uid}` : '',
     process.platform === 'linux' ? '/dev/shm' : '',
-  ].filter((path) => isAbsolute(path) && isInMemory(path));
-  return [...new Set([...inMemory, tmpdir()])].filter(isSafe);
+  ].filter(isInMemory);
+  // A relative one is another one to a program that changes its directory.
+  return [...new Set([...inMemory, tmpdir()])].filter((path) => isAbsolute(path) && isSafe(path));
 };
 
 const isInMemory = (path: string): boolean => {

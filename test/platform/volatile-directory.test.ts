@@ -46,6 +46,8 @@ test('the temporary directory comes last, unless others could move what is in it
     chmodSync(temporary, 0o777);
     expect(volatileDirectories({})).not.toContain(temporary);
   }
+  vi.stubEnv('TMPDIR', '.');
+  expect(volatileDirectories({})).not.toContain('.');
   vi.stubEnv('TMPDIR', join(directory, 'none'));
   expect(volatileDirectories({})).not.toContain(join(directory, 'none'));
 });

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { type Child, type Ending, startChild } from '../child.ts';
+import { placed } from '../child-stdio.ts';
 import { say } from '../io.ts';
 import { configText } from './config.ts';
-import { writeHeads } from './dump.ts';
+import type { HeadsOutput } from './dump.ts';
 import type { CurlRequest } from './request.ts';
 import { isInterim, type ResponseHead, readHeads } from './response-head.ts';
 import { passTalk } from './talk.ts';
@@ -29,29 +30,37 @@ export interface Sent {
 /** So much of interim answers is held back (`--include`) before all that comes is shown. */
 const MAX_HELD_BYTES = 65_536;
 
-/** @param holds the request may be sent once more */
+export interface Run {
+  readonly env: NodeJS.ProcessEnv;
+  /** The request may be sent once more. */
+  readonly holds: boolean;
+  /** For the headers, if they are asked for. */
+  readonly output: HeadsOutput;
+}
+
 export const startAttempt = async (
   request: CurlRequest,
   { headers, secrets }: Sent,
-  env: NodeJS.ProcessEnv,
-  holds: boolean,
+  { env, holds, output }: Run,
 ): Promise<Attempt> => {
   const dump = openUnlinked();
-  const dumpHeader = `/dev/fd/${DUMP}`;
+  const apart = request.readsStdin ? openUnlinked() : null;
+  const ours = [dump, ...(apart === null ? [] : [apart])].map(({ descriptor }) => descriptor);
+  const {
+    stdio: [, , , ...others],
+    numbers: [dumpNumber, configNumber],
+  } = placed(request.args, ours);
+  const dumpHeader = `/dev/fd/${dumpNumber}`;
   const toTerminal = process.stdout.isTTY === true;
   const config = configText(request, { headers, dumpHeader, toTerminal });
-  const apart = request.readsStdin ? openUnlinked(config) : null;
+  apart?.write(config);
   const { process: child, ended }: Child = startChild(
     'curl',
     // Read to its end before anything else of what is asked for can read stdin.
-    ['-q', '--config', apart === null ? '-' : `/dev/fd/${CONFIG}`, ...request.args],
+    ['-q', '--config', apart === null ? '-' : `/dev/fd/${configNumber}`, ...request.args],
     {
       env,
-      stdio: [
-        apart === null ? 'pipe' : 'inherit',
-        ...(['pipe', 'pipe', dump.descriptor] as const),
-        ...(apart === null ? [] : [apart.descriptor]),
-      ],
+      stdio: [apart === null ? 'pipe' : 'inherit', 'pipe', 'pipe', ...others],
     },
   );
   apart?.close();
@@ -76,8 +85,7 @@ export const startAttempt = async (
     heads: heads(),
     pass: async () => {
       talk.release();
-      const dumped = writeHeads(request.dumpHeader, dump.read);
-      await dumped.start();
+      await output.write(dump.read);
       for (const chunk of held) {
         await write(process.stdout, chunk);
       }
@@ -85,7 +93,7 @@ export const startAttempt = async (
         await write(process.stdout, chunk as Buffer);
       }
       await ended;
-      await dumped.finish();
+      await output.write(dump.read);
       return done();
     },
     drop: async () => {
@@ -96,9 +104,6 @@ export const startAttempt = async (
     },
   };
 };
-
-const DUMP = 3;
-const CONFIG = 4;
 
 const isUndecided = (heads: readonly ResponseHead[], follows: boolean): boolean => {
   const last = heads.at(-1);

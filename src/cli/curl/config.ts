@@ -26,6 +26,8 @@ export const configText = (
     // Never from https to anything else.
     `proto-redir = "=${address.target.protocol === 'https' ? 'https' : 'http,https'}"`,
     `dump-header = ${quoted(dumpHeader)}`,
+    // A proxy that answers CONNECT with 401 says nothing of the token.
+    'suppress-connect-headers',
     ...(direct ? ['noproxy = "*"'] : []),
     ...(toTerminal ? ['no-buffer'] : []),
     // On a terminal curl itself would show no progress between the lines of the answer.

@@ -14,6 +14,7 @@ import { asked, openLogin } from '../manager.ts';
 import { reportWarnings } from '../report.ts';
 import { type Attempt, type Sent, startAttempt } from './attempt.ts';
 import { forgetting } from './discard-output.ts';
+import { openHeadsOutput } from './dump.ts';
 import { readCurlArguments } from './read-arguments.ts';
 import { type CurlRequest, curlRequest } from './request.ts';
 import { isFromOrigin } from './response-head.ts';
@@ -52,9 +53,10 @@ export const curl = async (
   const run = async (sent: Sent, holds: boolean) => {
     // It may have become another login, or been bound to something else, while we waited.
     await requireBound(store, request);
-    return startAttempt(request, sent, env, holds);
+    return startAttempt(request, sent, { env, holds, output });
   };
   const forget = forgetting(request.output);
+  const output = await openHeadsOutput(request.dumpHeader);
 
   let current = token;
   let attempt = await run(await session(current), request.repeatable);
@@ -179,11 +181,15 @@ const tell = ({ login, warnings, saved, lifeboat }: Token): void => {
   reportWarnings(login, [...warnings, ...(saved ? [] : [`${what} (${mend})`])]);
 };
 
-/** A curl that lies in the current directory is not the user's; and what is ours is none of its business. */
+/**
+ * A curl that lies in the current directory is not the user's, what is ours is none of its business, and in
+ * SSLKEYLOGFILE it would write down what opens the connection to others (https://curl.se/libcurl/c/libcurl-env.html).
+ */
 const environment = (): NodeJS.ProcessEnv => {
-  const { PATH = '', ...rest } = process.env;
+  const { PATH = '', SSLKEYLOGFILE: _, ...rest } = process.env;
   return {
     ...Object.fromEntries(Object.entries(rest).filter(([name]) => !name.startsWith('TOKENCTL_'))),
-    PATH: PATH.split(':').filter(isAbsolute).join(':'),
+    // An empty one is the current directory (execvp(3)).
+    PATH: PATH.split(':').filter(isAbsolute).join(':') || '/usr/bin:/bin',
   };
 };

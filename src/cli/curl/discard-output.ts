@@ -1,4 +1,4 @@
-import { rmSync, type Stats, statSync, truncateSync } from 'node:fs';
+import { realpathSync, rmSync, type Stats, statSync, truncateSync } from 'node:fs';
 
 /** Undoes, before a request is sent once more, what the first answer wrote into the file. */
 export const forgetting = (file: string | null): (() => void) => {
@@ -9,7 +9,8 @@ export const forgetting = (file: string | null): (() => void) => {
       return;
     }
     if (before === null) {
-      rmSync(file, { force: true });
+      // A link that led to nothing is the user's: curl made what it leads to.
+      rmSync(realpathSync(file), { force: true });
     } else {
       // What was in it before is gone, as it would be with every answer.
       truncateSync(file);

@@ -1,39 +1,42 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { appendFile, open } from 'node:fs';
+import { promisify } from 'node:util';
 import { errnoOf, TokenctlError } from '../../errors.ts';
 
 /**
  * What the user's own `--dump-header` would have got: curl writes the headers for us, and we on into the file,
  * or to stdout before what comes with them.
  */
-export const writeHeads = (
-  file: string | null,
-  read: (from?: number) => Buffer,
-): { start: () => Promise<void>; finish: () => Promise<void> } => {
+export interface HeadsOutput {
+  /** Writes what has come since. */
+  readonly write: (read: (from: number) => Buffer) => Promise<void>;
+}
+
+/**
+ * Opened before anything is sent, as curl does. Not by what waits in the main thread, as node:fs/promises does in
+ * what is built (`blocking-fs.ts`): a pipe may have nobody at its other end, and signals must come through.
+ *
+ * @throws {TokenctlError} `refused`
+ */
+export const openHeadsOutput = async (file: string | null): Promise<HeadsOutput> => {
+  const target = file === null || file === '-' ? null : await openFile(file);
   let written = 0;
-  const target = file === null ? null : file === '-' ? 1 : open(file);
-  const step = async () => {
-    if (target !== null) {
+  return {
+    write: async (read) => {
+      if (file === null) {
+        return;
+      }
       const rest = read(written);
       written += rest.length;
-      await (target === 1
+      await (target === null
         ? new Promise<void>((resolve) => process.stdout.write(rest, () => resolve()))
-        : writeSync(target, rest));
-    }
-  };
-  return {
-    start: step,
-    finish: async () => {
-      await step();
-      if (target !== null && target !== 1) {
-        closeSync(target);
-      }
+        : promisify(appendFile)(target, rest));
     },
   };
 };
 
-const open = (file: string): number => {
+const openFile = async (file: string): Promise<number> => {
   try {
-    return openSync(file, 'w');
+    return await promisify(open)(file, 'w');
   } catch (error) {
     throw new TokenctlError(
       'refused',

@@ -1,22 +1,21 @@
 /** The start of an answer, as curl writes it down (`--dump-header`). */
 export interface ResponseHead {
   readonly status: number;
-  readonly reason: string;
   /** The value of a header, or null. */
   readonly header: (name: string) => string | null;
 }
 
-/** All that have arrived whole: interim ones, those of proxies and redirects, and the last. */
+/** All that have arrived whole: interim ones, those of redirects, and the last. */
 export const readHeads = (text: string): ResponseHead[] =>
   text
     .split(/(?<=\r?\n\r?\n)/)
     .filter((block) => /\r?\n\r?\n$/.test(block))
     .flatMap((block) => {
       const [line = '', ...headers] = block.trimEnd().split(/\r?\n/);
-      const [, status, reason = ''] = /^HTTP\/\d(?:\.\d)? (\d{3})(?: (.*))?$/.exec(line) ?? [];
+      const [, status] = /^HTTP\/\d(?:\.\d)? (\d{3})(?: .*)?$/.exec(line) ?? [];
       return status === undefined
         ? []
-        : [{ status: Number(status), reason, header: (name) => headerOf(headers, name) }];
+        : [{ status: Number(status), header: (name) => headerOf(headers, name) }];
     });
 
 const headerOf = (headers: readonly string[], name: string): string | null => {
@@ -27,10 +26,9 @@ const headerOf = (headers: readonly string[], name: string): string | null => {
   return values.length === 0 ? null : values.join(', ');
 };
 
-/** There is more to come before the answer itself. */
-export const isInterim = ({ status, reason, header }: ResponseHead, follows: boolean): boolean =>
-  status < 200 ||
-  (status === 200 && /^connection established$/i.test(reason)) ||
+/** There is more to come before the answer itself. After a 101 that is not of HTTP/2 comes another protocol. */
+export const isInterim = ({ status, header }: ResponseHead, follows: boolean): boolean =>
+  (status < 200 && (status !== 101 || header('upgrade')?.toLowerCase() === 'h2c')) ||
   (follows && status >= 300 && status < 400 && header('location') !== null);
 
 /** The answer is of the origin that was asked: redirects have not led away from it, and not been anywhere else. */

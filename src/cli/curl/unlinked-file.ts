@@ -15,19 +15,18 @@ import { TokenctlError } from '../../errors.ts';
 /** A file without a name, for another process to open as /dev/fd/N: gone with the last who has it open. */
 export interface UnlinkedFile {
   readonly descriptor: number;
+  readonly write: (content: string) => void;
   /** All that is in it from here on. */
   readonly read: (from?: number) => Buffer;
   readonly close: () => void;
 }
 
-export const openUnlinked = (content = ''): UnlinkedFile => {
+export const openUnlinked = (): UnlinkedFile => {
   const descriptor = open();
-  if (content !== '') {
-    // By position: where /dev/fd/N is a duplicate, whoever opens it is to begin at the start.
-    writeSync(descriptor, content, 0, 'utf8');
-  }
   return {
     descriptor,
+    // By position: where /dev/fd/N is a duplicate, whoever opens it is to begin at the start.
+    write: (content) => void writeSync(descriptor, content, 0, 'utf8'),
     read: (from = 0) => {
       const buffer = Buffer.alloc(Math.max(0, fstatSync(descriptor).size - from));
       return buffer.subarray(0, readSync(descriptor, buffer, 0, buffer.length, from));

@@ -3,8 +3,8 @@ import { TokenctlError } from '../../errors.ts';
 
 /** From here on curl keeps a header of ours to itself when a redirect leads to another port or to http. */
 const REDIRECTS_SAFELY = [7, 83] as const;
-/** … and never shows it to a proxy (https://curl.se/docs/CVE-2015-3153.html). */
-const OLDEST = [7, 43] as const;
+/** It never shows it to a proxy (https://curl.se/docs/CVE-2015-3153.html), and has --suppress-connect-headers. */
+const OLDEST = [7, 54] as const;
 
 /**
  * The user's curl is one that keeps the token to itself. That there is none is found out when it is started.
@@ -23,7 +23,7 @@ export const requireSafeCurl = async (env: NodeJS.ProcessEnv, follows: boolean):
       'refused',
       follows
         ? `--location needs curl ${major}.${minor}: an older one takes the token along`
-        : `curl ${major}.${minor} is needed: an older one shows the token to proxies`,
+        : `curl ${major}.${minor} is needed: an older one cannot tell a proxy from the server`,
       { hint: 'install a newer curl' },
     );
   }

@@ -6,19 +6,24 @@ const block = (...lines: string[]) => `${[...lines, '', ''].join('\r\n')}`;
 describe('headers that curl writes down', () => {
   it('are read answer by answer, as far as they have come', () => {
     const text = [
-      block('HTTP/1.0 200 Connection established'),
+      block('HTTP/1.1 101 Switching Protocols', 'Upgrade: h2c'),
       block('HTTP/1.1 100 Continue'),
       block('HTTP/2 302 ', 'location: /a', 'Set-Cookie: a', 'set-cookie: b'),
       block('HTTP/1.1 401', 'WWW-Authenticate: DPoP error="use_dpop_nonce"'),
       'HTTP/1.1 200 OK\r\nA: b\r\n',
     ].join('');
     const heads = readHeads(text);
-    expect(heads.map(({ status }) => status)).toEqual([200, 100, 302, 401]);
+    expect(heads.map(({ status }) => status)).toEqual([101, 100, 302, 401]);
     expect(heads.map((head) => isInterim(head, true))).toEqual([true, true, true, false]);
     expect(heads.map((head) => isInterim(head, false))).toEqual([true, true, false, false]);
     expect(heads[2]?.header('set-cookie')).toBe('a, b');
     expect(heads[3]?.header('www-authenticate')).toContain('use_dpop_nonce');
     expect(heads[3]?.header('location')).toBeNull();
+  });
+
+  it('end where another protocol begins', () => {
+    const [head] = readHeads(block('HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket'));
+    expect(head && isInterim(head, true)).toBe(false);
   });
 
   it('are none where there are none', () => {
