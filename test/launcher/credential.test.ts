@@ -125,8 +125,8 @@ describe.each(SHELLS.filter((shell) => !isYash(shell)))('in %s, the launcher', (
     }
     for (const args of [
       ['git'],
-      ['git', 'store'],
       ['git', 'erase'],
+      ['docker', 'store'],
       ['docker', 'get'],
       ['git', 'get', 'get'],
       ['git', '--id-token', 'get'],
@@ -158,10 +158,24 @@ describe.each(SHELLS.filter((shell) => !isYash(shell)))('in %s, the launcher', (
     // These it has no use for.
     ask(`${REQUEST}password=SECRET\ncredential=SECRET\noauth_refresh_token=SECRET\n`);
     expect(place.stdinOfNode()).toBe(REQUEST);
-    for (const operation of ['store', 'erase', 'capability']) {
+    for (const operation of ['erase', 'capability']) {
       ask(`${REQUEST}password=SECRET\n\nmore`, ['git', operation]);
       expect(place.stdinOfNode()).toBe(`${REQUEST}password=SECRET\n\nmore`);
     }
+  });
+
+  it('keeps nothing of what git found, and needs no Node.js for that', () => {
+    const found = `${REQUEST}username=oauth2\npassword=${TOKEN}\n`;
+    for (const input of [found, `${found}\nmore`, '', `${found}${'wwwauth[]=x\n'.repeat(1000)}`]) {
+      for (const args of [
+        ['git', 'store'],
+        ['git', '--login', 'other', 'store'],
+      ]) {
+        expect(ask(input, args)).toEqual({ code: 0, stdout: '', stderr: '', node: null });
+      }
+    }
+    expect(existsSync(keptPath())).toBe(false);
+    expect(ask(found, ['git', 'store'], { TOKENCTL_DEBUG: '' }).node).not.toBeNull();
   });
 
   it('gives Node.js a long request by the cat that PATH has', () => {
