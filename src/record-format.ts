@@ -24,7 +24,7 @@ export const MAX_RECORD_BYTES = 2 * 1024 * 1024;
 
 /**
  * A record as text: JSON with one member per line, in a fixed order, what decides about freshness
- * first. The first three lines are a contract with `bin/tokenctl`, which reads them without a JSON
+ * first. The first four lines are a contract with `bin/tokenctl`, which reads them without a JSON
  * parser, and as some shells do, one byte a system call: they are as short as can be.
  *
  * `parent` is the hash of the refresh token this record succeeds. It and the checksum let the next
@@ -37,6 +37,7 @@ export const serialiseRecord = (record: Credential, parent: string): string => {
     ['fresh', freshLine(record, FORMAT)],
     ['access_token', record.accessToken?.reveal() ?? null],
     ['fresh_until', freshUntil(record)],
+    ['hosts', record.hosts],
     ['format', needed === LOWEST_READER ? FORMAT : needed],
     ['reader', needed],
     ['token_type', record.tokenType],
@@ -59,7 +60,6 @@ export const serialiseRecord = (record: Credential, parent: string): string => {
     ['client_secret', secretText(record.client.clientSecret)],
     ['token_endpoint_auth_method', record.client.authMethod],
     ['quirks', record.client.quirks],
-    ['hosts', record.hosts],
     ...(record.instanceUrl === undefined
       ? []
       : ([['instance_url', record.instanceUrl]] satisfies [string, unknown][])),

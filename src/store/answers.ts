@@ -1,5 +1,13 @@
 import { randomInt, randomUUID } from 'node:crypto';
-import { mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Paths } from '../paths.ts';
 
@@ -11,6 +19,8 @@ export interface KeptAnswer {
   /** Of what `stampRecords` gave before the records were read. */
   readonly stamp: Stamp;
   readonly login: string;
+  /** Where its token may go, as the record says it. */
+  readonly hosts: readonly string[];
   /** As they stand after `credential`. */
   readonly args: readonly string[];
   readonly request: string;
@@ -23,24 +33,38 @@ export interface KeptAnswer {
  * call chose. Every change of a record, by whomever, puts a file in its place, which sets that time to now:
  * as long as it is this one, all records are as they were when it was set, whatever the clock does.
  *
- * Null where that cannot be done.
+ * Null where that cannot be done, and where a record is a link: the file it leads to changes elsewhere.
  */
 export const stampRecords = (directory: string): Stamp | null => {
   try {
-    const held = statSync(directory).mtimeMs / 1000;
-    if (Number.isInteger(held) && held < LATEST) {
-      return held;
-    }
-    const stamp = randomInt(1, LATEST);
-    utimesSync(directory, stamp, stamp);
-    return stamp;
+    const stamp = heldStamp(directory) ?? setStamp(directory);
+    const linked = readdirSync(directory, { withFileTypes: true }).some(
+      (entry) => entry.isSymbolicLink() && entry.name.endsWith('.json'),
+    );
+    return linked ? null : stamp;
   } catch {
     return null;
   }
 };
 
-/** In 1978: seconds that any file system can hold. */
-const LATEST = 2 ** 28;
+const setStamp = (directory: string): Stamp | null => {
+  const stamp = 2 * randomInt(EARLIEST / 2, LATEST / 2);
+  utimesSync(directory, stamp, stamp);
+  // A file system that makes something else of it would make the same of others.
+  return heldStamp(directory) === stamp ? stamp : null;
+};
+
+const heldStamp = (directory: string): Stamp | null => {
+  const held = statSync(directory).mtimeMs / 1000;
+  return held % 2 === 0 && held >= EARLIEST && held < LATEST ? held : null;
+};
+
+/**
+ * In 1982 and 1988. FAT counts in steps of two seconds from 1980 on, and a machine without a clock of its
+ * own starts in 1970 or 1980.
+ */
+const EARLIEST = 400_000_000;
+const LATEST = 600_000_000;
 
 /**
  * Keeps an answer, without the token, for `bin/tokenctl`: to the same words, and while the records are the
@@ -68,17 +92,19 @@ export const keepAnswer = ({ answers }: Pick<Paths, 'answers'>, answer: KeptAnsw
 };
 
 /** A contract with `bin/tokenctl`, which reads it line by line, and compares it to what it was asked. */
-const textOf = ({ login, args, request, before, after }: KeptAnswer): string | null => {
+const textOf = ({ login, hosts, args, request, before, after }: KeptAnswer): string | null => {
+  const bound = `"hosts":${JSON.stringify(hosts)},`;
   const asked = request.replace(/\n$/, '').split('\n');
   const first = before.split('\n');
   const last = after.replace(/\n$/, '').split('\n');
   const plain =
+    PLAIN.test(bound) &&
     asked.every((line) => PLAIN.test(line) && !SECRET.test(line)) &&
     first.every((line) => PLAIN.test(line)) &&
     !/^-|\\/.test(before) &&
     last.every((line) => (line === '' || PLAIN.test(line)) && line !== '.' && !line.includes('\\'));
-  const lines = [`answer-1 ${login}`, args.join(' '), ...asked, '', ...first, '', ...last, '.', ''];
-  return plain ? lines.join('\n') : null;
+  const head = [`answer-2 ${login}`, args.join(' '), bound];
+  return plain ? [...head, ...asked, '', ...first, '', ...last, '.', ''].join('\n') : null;
 };
 
 /** To every shell the same, in any locale. */

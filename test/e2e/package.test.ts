@@ -42,7 +42,7 @@ beforeAll(async () => {
   tarball = join(directory, filename);
   await installGlobally('prefix');
   await installGlobally('unscripted', '--ignore-scripts');
-});
+}, 120_000);
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
@@ -162,7 +162,7 @@ describe('another package manager', () => {
       const options = ['--no-audit', '--no-fund', '--prefix', join(directory, tool)];
       await run('npm', ['install', ...options, specification]).catch(() => null);
     }
-  });
+  }, 120_000);
 
   /** Nothing is fetched here: Yarn insists on packages that are only optional. */
   const withoutOptional = async (): Promise<string> => {

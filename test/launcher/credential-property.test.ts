@@ -80,7 +80,8 @@ const requests = fc.oneof(
 
 /** Logins come, go and change their hosts; between that, the same requests come again and again. */
 it('answers no request otherwise than Node.js would, whatever has happened since', async () => {
-  const shells = SHELLS.filter(([, command = '']) => isInstalled(command));
+  // yash leaves all of them to Node.js.
+  const shells = SHELLS.filter(([, shell = '']) => shell !== 'yash' && isInstalled(shell));
   const place = createPlace();
   vi.stubEnv('TOKENCTL_HOME', place.home);
   // Why there is no answer is said each time.

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chownSync,
   existsSync,
@@ -10,6 +11,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { answerRequest } from '../../src/cli/credential-answer.ts';
@@ -27,7 +29,9 @@ const HOST = 'git.example.com';
 const REQUEST = `protocol=https\nhost=${HOST}\n`;
 const VARIABLES = [...new Set(readFileSync(LAUNCHER, 'utf8').match(/\btk_[a-z]+/g))];
 
-describe.each(SHELLS)('in %s, the launcher', (name, ...shell) => {
+const isYash = ([, command]: (typeof SHELLS)[number]) => command === 'yash';
+
+describe.each(SHELLS.filter((shell) => !isYash(shell)))('in %s, the launcher', (name, ...shell) => {
   let place: Place;
   beforeEach(async (context) => {
     need(context, isInstalled(shell[0] ?? ''), name);
@@ -121,8 +125,8 @@ describe.each(SHELLS)('in %s, the launcher', (name, ...shell) => {
     }
     for (const args of [
       ['git'],
-      ['git', 'store'],
       ['git', 'erase'],
+      ['docker', 'store'],
       ['docker', 'get'],
       ['git', 'get', 'get'],
       ['git', '--id-token', 'get'],
@@ -148,16 +152,73 @@ describe.each(SHELLS)('in %s, the launcher', (name, ...shell) => {
       expect(ask(input, [...args]).code).toBe(0);
       expect(place.stdinOfNode()).toBe(input);
     }
+    // Nothing behind its end is of the request, even if there is nothing before it.
+    ask(`\n${REQUEST}`);
+    expect(place.stdinOfNode()).toBe('\n');
     // These it has no use for.
     ask(`${REQUEST}password=SECRET\ncredential=SECRET\noauth_refresh_token=SECRET\n`);
     expect(place.stdinOfNode()).toBe(REQUEST);
-    for (const operation of ['store', 'erase', 'capability']) {
+    for (const operation of ['erase', 'capability']) {
       ask(`${REQUEST}password=SECRET\n\nmore`, ['git', operation]);
       expect(place.stdinOfNode()).toBe(`${REQUEST}password=SECRET\n\nmore`);
     }
   });
 
+  it('keeps nothing of what git found, and needs no Node.js for that', () => {
+    const found = `${REQUEST}username=oauth2\npassword=${TOKEN}\n`;
+    for (const input of [found, `${found}\nmore`, '', `${found}${'wwwauth[]=x\n'.repeat(1000)}`]) {
+      for (const args of [
+        ['git', 'store'],
+        ['git', '--login', 'other', 'store'],
+      ]) {
+        expect(ask(input, args)).toEqual({ code: 0, stdout: '', stderr: '', node: null });
+      }
+    }
+    expect(existsSync(keptPath())).toBe(false);
+    expect(ask(found, ['git', 'store'], { TOKENCTL_DEBUG: '' }).node).not.toBeNull();
+  });
+
+  it('gives Node.js a long request by the cat that PATH has', () => {
+    const cat = join(place.directory, 'bin', 'cat');
+    const told = join(place.directory, 'told');
+    writeFileSync(cat, `#!/bin/sh\n: >'${told}'\nexec /bin/cat\n`, { mode: 0o755 });
+    const input = `${REQUEST}${'wwwauth[]=x\n'.repeat(1000)}\n`;
+    expect(ask(input)).toMatchObject({ code: 0, stderr: '' });
+    expect(place.stdinOfNode()).toBe(input);
+    expect(existsSync(told)).toBe(true);
+  });
+
+  it('asks Node.js if the records changed, and another answer was kept, while it looked', async () => {
+    await answerByNode(place, REQUEST);
+    const { kept, stamp } = timesOf(place);
+    const [record, { mtimeMs }] = [readFileSync(place.recordPath()), statSync(place.recordPath())];
+    rmSync(place.recordPath());
+    // Whoever reads it waits for a writer: by then the answer has been read.
+    execFileSync('mkfifo', ['-m', '600', place.recordPath()]);
+    utimesSync(place.recordPath(), 1, mtimeMs / 1000);
+    utimesSync(dirname(place.recordPath()), stamp, stamp);
+    const launched = place.start({ args: ['credential', 'git', 'get'], input: REQUEST, shell });
+    const pipe = await open(place.recordPath(), 'w');
+    writeFileSync(`${kept}.new`, readFileSync(kept, 'utf8').replace(' work', ' other'));
+    for (const path of [`${kept}.new`, dirname(place.recordPath())]) {
+      utimesSync(path, stamp + 2, stamp + 2);
+    }
+    renameSync(`${kept}.new`, kept);
+    await pipe.writeFile(record);
+    await pipe.close();
+    const { stdout, node } = await launched;
+    expect({ stdout, asked: node !== null }).toEqual({ stdout: '', asked: true });
+  });
+
   it.each<[string, (place: Place) => void | Promise<void>]>([
+    [
+      'is bound to less, and a copy brought the time of the directory back',
+      async (place) => {
+        const { stamp } = timesOf(place);
+        await place.save(bound({ hosts: [], generation: 2 }));
+        utimesSync(dirname(place.recordPath()), stamp, stamp);
+      },
+    ],
     [
       'is bound to another host',
       (place) => place.save(bound({ hosts: ['x.example.com'], generation: 2 })),
@@ -224,7 +285,7 @@ describe.each(SHELLS)('in %s, the launcher', (name, ...shell) => {
     ['is empty', (kept, place) => edit(kept, place, () => '')],
     [
       'is of another version',
-      (kept, place) => edit(kept, place, (text) => text.replace('-1', '-2')),
+      (kept, place) => edit(kept, place, (text) => text.replace('-2', '-1')),
     ],
     ['names nobody', (kept, place) => edit(kept, place, (text) => text.replace('work', ''))],
     [
@@ -298,6 +359,19 @@ describe.each(SHELLS)('in %s, the launcher', (name, ...shell) => {
       stderr: '',
       node: null,
     });
+  });
+});
+
+describe.each(SHELLS.filter(isYash))('in %s, the launcher', (name, ...shell) => {
+  it('leaves all requests to Node.js, byte for byte, for it could not read each of them', async (context) => {
+    need(context, isInstalled(shell[0] ?? ''), name);
+    const place = createPlace();
+    await place.save(bound());
+    await answerByNode(place, REQUEST);
+    for (const input of [`${REQUEST}\nmore`, Buffer.from(`${REQUEST}path=\xff\n`, 'latin1')]) {
+      expect(place.launch({ args: ['credential', 'git', 'get'], input, shell }).code).toBe(0);
+      expect(readFileSync(join(place.directory, 'stdin'))).toEqual(Buffer.from(input));
+    }
   });
 });
 

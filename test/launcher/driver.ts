@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { execa } from 'execa';
 import { expect, onTestFinished } from 'vitest';
 import type { Credential } from '../../src/credential.ts';
 import { createJudge } from '../../src/lock/judge.ts';
@@ -48,7 +49,7 @@ export interface Launch {
   readonly env?: NodeJS.ProcessEnv;
   readonly shell?: readonly string[];
   readonly cwd?: string;
-  readonly input?: string;
+  readonly input?: string | Buffer;
 }
 
 export interface Launched {
@@ -72,6 +73,13 @@ export const createPlace = () => {
   );
   chmodSync(join(bin, 'node'), 0o755);
   const path = `${bin}:/usr/local/bin:/usr/bin:/bin`;
+  const seen = ['args', 'env', 'stdin'].map((name) => join(directory, name));
+  const withNode = (launched: Omit<Launched, 'node'>): Launched => {
+    const [asked, environment] = seen.map(readOrNull);
+    const node =
+      asked == null ? null : { args: asked.split('\n').slice(0, -1), env: environment ?? '' };
+    return { ...launched, node };
+  };
   const recordPath = (login = 'work') => join(home, 'credentials', `${login}.json`);
   return {
     directory,
@@ -97,7 +105,6 @@ export const createPlace = () => {
       utimesSync(path, 1, mtimeMs / 1000);
     },
     launch: ({ args, env = {}, shell = SH, cwd = directory, input = '' }: Launch): Launched => {
-      const seen = ['args', 'env', 'stdin'].map((name) => join(directory, name));
       for (const file of seen) {
         rmSync(file, { force: true });
       }
@@ -109,14 +116,20 @@ export const createPlace = () => {
         encoding: 'utf8',
         timeout: 60_000,
       });
-      const [asked, environment] = seen.map(readOrNull);
-      return {
-        code: status,
-        stdout,
-        stderr,
-        node:
-          asked == null ? null : { args: asked.split('\n').slice(0, -1), env: environment ?? '' },
-      };
+      return withNode({ code: status, stdout, stderr });
+    },
+    /** The same, to do something meanwhile; the first in its place. */
+    start: async ({ args, shell = SH, input = '' }: Launch): Promise<Launched> => {
+      const [command = '', ...rest] = shell;
+      const { exitCode, stdout, stderr } = await execa(
+        whereIs(command),
+        [...rest, LAUNCHER, ...args],
+        {
+          env: { PATH: path, HOME: '/nonexistent', TOKENCTL_HOME: home },
+          ...{ extendEnv: false, cwd: directory, input, reject: false, timeout: 60_000 },
+        },
+      );
+      return withNode({ code: exitCode ?? null, stdout, stderr });
     },
     stdinOfNode: () => readOrNull(join(directory, 'stdin')),
     /** Many launches for the price of one process start, each in a home of its own. */

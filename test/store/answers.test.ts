@@ -6,6 +6,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -36,11 +37,25 @@ describe('the stamp', () => {
     expect(stampRecords(records)).not.toBe(first);
   });
 
-  it('is long past, so that no clock shows it', () => {
-    for (let round = 0; round < 50; round += 1) {
-      utimesSync(records, 1e9, 1e9);
-      expect(stampRecords(records)).toBeLessThan(2 ** 28);
+  it('is long past, so that no clock shows it, and a time that FAT can hold', () => {
+    // 1970 too is what a clock shows that has not been set.
+    for (const now of [1e9, 0, 300, 315_532_800, 1e9 + 1, 1e9 + 0.5]) {
+      for (let round = 0; round < 20; round += 1) {
+        utimesSync(records, now, now);
+        const stamp = stampRecords(records) ?? expect.fail();
+        expect(new Date(stamp * 1000).getUTCFullYear()).toBeGreaterThan(1981);
+        expect(new Date(stamp * 1000).getUTCFullYear()).toBeLessThan(1990);
+        expect(stamp % 2).toBe(0);
+      }
     }
+  });
+
+  it('is none where a record is a link, for it changes in another directory', () => {
+    writeFileSync(join(directory, 'work.json'), '');
+    symlinkSync('nowhere', join(records, 'other'));
+    expect(stampRecords(records)).not.toBeNull();
+    symlinkSync(join(directory, 'work.json'), join(records, 'work.json'));
+    expect(stampRecords(records)).toBeNull();
   });
 
   it('is none where there is no such directory', () => {
@@ -52,6 +67,7 @@ describe('the stamp', () => {
 const ANSWER: KeptAnswer = {
   stamp: 12_345,
   login: 'work',
+  hosts: ['git.example.com'],
   args: ['git', 'get'],
   request: 'protocol=https\nhost=git.example.com\n',
   before: 'username=oauth2\npassword=',
@@ -63,7 +79,7 @@ describe('an answer', () => {
     keepAnswer({ answers }, ANSWER);
     const path = join(answers, 'git.example.com.git');
     expect(readFileSync(path, 'utf8')).toBe(
-      'answer-1 work\ngit get\nprotocol=https\nhost=git.example.com\n\nusername=oauth2\npassword=\n\n\npassword_expiry_utc=1795305051\n.\n',
+      'answer-2 work\ngit get\n"hosts":["git.example.com"],\nprotocol=https\nhost=git.example.com\n\nusername=oauth2\npassword=\n\n\npassword_expiry_utc=1795305051\n.\n',
     );
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(statSync(answers).mode & 0o777).toBe(0o700);
@@ -79,6 +95,7 @@ describe('an answer', () => {
     ['names no host', { request: 'protocol=https\n' }],
     ['names a path as the host', { request: 'host=../git.example.com\n' }],
     ['names a hidden file as the host', { request: 'host=.git\n' }],
+    ['is answered by a login with a path that is not ASCII', { hosts: ['git.example.com/é'] }],
     ['is answered with a backslash', { before: 'username=a\\nb\npassword=' }],
     ['is answered with a backslash at the end', { after: '\nx=\\n\n' }],
     ['is answered with what echo takes for an option', { before: '-n' }],
