@@ -48,7 +48,7 @@ export const requireDistinct = (variables: readonly Variable[]): Variable[] => {
 /** What a person may call it where the provider's tools have no name for it. */
 export const suggestedVariable = (login: string): string => {
   const name = `${login.toUpperCase().replace(/[^A-Z0-9]+/g, '_')}_TOKEN`.replace(/^(?=\d)/, '_');
-  return OBEYED.test(name) ? `MY_${name}` : name;
+  return isObeyed(name) ? `MY_${name}` : name;
 };
 
 const bindOption = (
@@ -94,10 +94,14 @@ const requireVariable = (variable: string): void => {
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(variable)) {
     throw usage(`${abbreviated(variable) || "''"} is no name of an environment variable`);
   }
-  if (OBEYED.test(variable)) {
+  if (isObeyed(variable)) {
     throw usage(`${variable} decides what programs do: a token does not belong in it`);
   }
 };
+
+/** On Windows the names of variables have no case. */
+const isObeyed = (variable: string): boolean =>
+  OBEYED.test(variable) || (process.platform === 'win32' && OBEYED.test(variable.toUpperCase()));
 
 /**
  * Variables that the system, shells, interpreters and common tools act on. The value comes from a
@@ -108,7 +112,8 @@ const OBEYED = new RegExp(
     'TOKENCTL_.*|LD_.*|DYLD_.*|LC_.*|XDG_.*|MALLOC_.*|GCONV_PATH|GLIBC_TUNABLES|LOCPATH|NLSPATH|HOSTALIASES',
     'PATH|HOME|SHELL|USER|LOGNAME|PWD|OLDPWD|TMPDIR|TMP|TEMP|TERM|TERMINFO|TERMCAP|TZ|LANG|LANGUAGE',
     'IFS|ENV|BASH_.*|SHELLOPTS|BASHOPTS|PS[0-9]|PROMPT_COMMAND|CDPATH|GLOBIGNORE|ZDOTDIR|FPATH',
-    'EDITOR|VISUAL|PAGER|MANPAGER|BROWSER|LESSOPEN|LESSCLOSE|DISPLAY',
+    'EDITOR|VISUAL|PAGER|MANPAGER|BROWSER|LESSOPEN|LESSCLOSE|DISPLAY|HISTFILE',
+    'MAKEFLAGS|GNUMAKEFLAGS|TAR_OPTIONS|RSYNC_RSH|SSLKEYLOGFILE|RUSTFLAGS|CARGO_HOME|CC|CXX',
     'NODE_(?:OPTIONS|PATH|EXTRA_CA_CERTS)|PYTHON[A-Z]+|PERL5?(?:LIB|OPT|DB)|RUBY(?:OPT|LIB)|LUA_.*',
     'JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|JDK_JAVA_OPTIONS|CLASSPATH|MAVEN_OPTS|GRADLE_OPTS',
     'GIT_(?:SSH|SSH_COMMAND|ASKPASS|EDITOR|SEQUENCE_EDITOR|PAGER|EXTERNAL_DIFF|PROXY_COMMAND|EXEC_PATH|DIR|CONFIG.*)',

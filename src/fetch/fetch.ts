@@ -84,27 +84,29 @@ export const createFetch = ({ store, manager, hosts, fetch }: FetchOptions) => {
   };
 
   /** One hop: sent as this login if it may be, and again if the server wants a nonce or another token. */
-  const step = async (hop: Hop, call: Call, retried: Retried): Promise<Response> => {
-    const bound = await isBound(hop.url);
+  const step = async (hop: Hop, call: Call, way: Way): Promise<Response> => {
+    const bound = !way.left && (await isBound(hop.url));
     let token = bound ? await unlessAborted(manager.getValidToken(), call.signal) : null;
     // It may have been bound to something else while we waited.
     if (token !== null && !(await isBound(hop.url))) {
       token = null;
     }
+    way.left = token === null;
     let response = await send(hop, call, token);
-    if (token === null || response.status !== 401 || !hop.replayable) {
+    if (token === null || response.status !== 401) {
       return response;
     }
-    if (isNonceWanted(response)) {
+    if (isNonceWanted(response) && hop.replayable) {
       await discard(response);
       response = await send(hop, call, token);
     }
-    if (response.status !== 401 || isNonceWanted(response) || retried.token) {
+    if (response.status !== 401 || isNonceWanted(response) || way.renewed) {
       return response;
     }
-    retried.token = true;
+    way.renewed = true;
     const renewed = await renew(manager, token, call.signal);
-    if (renewed === null || !(await isBound(hop.url))) {
+    // What cannot be sent again has failed; the next one need not.
+    if (renewed === null || !hop.replayable || !(await isBound(hop.url))) {
       return response;
     }
     await discard(response);
@@ -126,9 +128,9 @@ export const createFetch = ({ store, manager, hosts, fetch }: FetchOptions) => {
         plain ? targetOfRequest(protocol.slice(0, -1), host, pathname) : null,
       );
     }
-    const retried: Retried = { token: false };
+    const way: Way = { left: false, renewed: false };
     for (let redirects = 0; ; redirects += 1) {
-      const response = await step(hop, call, retried);
+      const response = await step(hop, call, way);
       const url = call.redirect === 'manual' ? null : locationOf(response, hop.url);
       if (url === null) {
         return redirects === 0 ? response : asRedirected(response);
@@ -145,8 +147,13 @@ export const createFetch = ({ store, manager, hosts, fetch }: FetchOptions) => {
   };
 };
 
-interface Retried {
-  token: boolean;
+interface Way {
+  /**
+   * It led to somebody who may not have the token: where it goes from there is theirs to say, and it goes
+   * without one, as the Fetch standard has it (https://fetch.spec.whatwg.org/#http-redirect-fetch).
+   */
+  left: boolean;
+  renewed: boolean;
 }
 
 const isNonceWanted = ({ status, headers }: Response): boolean =>

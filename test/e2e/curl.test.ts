@@ -330,7 +330,24 @@ describe('a rejected token', () => {
       input: 'once',
     });
     expect(result).toMatchObject({ code: 0, stdout: 'rejected and rejected\n' });
-    expect([api.seen.length, server.rotations]).toEqual([1, 0]);
+    expect(result.stderr).toMatch(/^tokenctl: work: warning: [^\n]*run it again\n$/);
+    expect([api.seen.length, server.rotations]).toEqual([1, 1]);
+    const again = await run(['curl', 'work', api.origin, '--', QUIET, '-d', '@-'], {
+      input: 'once',
+    });
+    expect([again.code, again.stderr, api.seen.length, server.rotations]).toEqual([0, '', 2, 1]);
+    expect(again.stdout).not.toContain('rejected');
+  });
+
+  test('with a body that cannot be sent again, and of a dead login, says so beside the answer', async () => {
+    const { run, api, revoke, server } = await scene();
+    revoke();
+    server.setFault({ kind: 'status', status: 400, body: { error: 'invalid_grant' } });
+    const result = await run(['curl', 'work', api.origin, '--', QUIET, '-d', '@-'], {
+      input: 'once',
+    });
+    expect(result).toMatchObject({ code: 0, stdout: 'rejected and rejected\n' });
+    expect(result.stderr).toMatch(/^tokenctl: work: warning: the token was rejected; [^\n]*\n$/);
   });
 
   test('is the answer while the provider cannot be reached', async () => {

@@ -237,6 +237,24 @@ describe('a redirect', () => {
     }
   });
 
+  it('that leads back by way of somebody else comes back without the token', async () => {
+    const { origin, host, seen } = await startResource(({ url }) =>
+      url === '/start'
+        ? { status: 302, headers: { location: `${other.origin}/` } }
+        : { status: 200 },
+    );
+    const other = await startResource(() => ({
+      status: 302,
+      headers: { location: `${origin}/of-their-choice` },
+    }));
+    const { tokens } = await signIn([host]);
+    await tokens.fetch(`${origin}/start`);
+    expect(seen.map(({ url, authorization }) => [url, authorization])).toEqual([
+      ['/start', 'Bearer token-1'],
+      ['/of-their-choice', undefined],
+    ]);
+  });
+
   it('leaves the token behind on the way out of the path that is bound', async () => {
     const api = await startResource(({ url }) =>
       url === '/mine/start' ? { status: 302, headers: { location: '/other' } } : { status: 200 },
@@ -349,7 +367,10 @@ describe('a rejected token', () => {
     const { tokens, issued } = await signIn([api.host]);
     const init = { method: 'POST', body: body(), duplex: 'half' } as RequestInit;
     expect((await tokens.fetch(api.origin, init)).status).toBe(401);
-    expect([api.seen.length, issued.length]).toEqual([1, 1]);
+    expect([api.seen.length, issued.length]).toEqual([1, 2]);
+    // But the token is renewed for the next one.
+    expect((await tokens.fetch(api.origin)).status).toBe(200);
+    expect([api.seen.length, issued.length]).toEqual([2, 2]);
   });
 
   it.each([

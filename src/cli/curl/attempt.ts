@@ -12,7 +12,7 @@ import { openUnlinked } from './unlinked-file.ts';
 
 /** One run of curl, of whose answer nothing has been shown yet. */
 export interface Attempt {
-  /** The headers that have come, of all answers on the way; the last one's status decides. */
+  /** The headers that had come when it began to be shown, or all; the last one's status decides. */
   readonly heads: readonly ResponseHead[];
   /** Shows the answer, as it comes. */
   readonly pass: () => Promise<Ending>;
@@ -81,8 +81,11 @@ export const startAttempt = async (
   const held = holds
     ? await holdBack(stdout, ended, () => isUndecided(heads(), request.follows))
     : [];
+  let seen = heads();
   return {
-    heads: heads(),
+    get heads() {
+      return seen;
+    },
     pass: async () => {
       talk.release();
       await output.write(dump.read);
@@ -94,6 +97,7 @@ export const startAttempt = async (
       }
       await ended;
       await output.write(dump.read);
+      seen = heads();
       return done();
     },
     drop: async () => {

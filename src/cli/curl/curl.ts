@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { bindingsOf } from '../../bound-logins.ts';
+import type { TokenManager } from '../../create-token-manager.ts';
 import { TokenctlError } from '../../errors.ts';
 import { nonceWanted, proofs, type SignProof, schemeOf } from '../../fetch/authorization.ts';
 import { isBound, notBound } from '../../fetch/bound-target.ts';
@@ -69,7 +70,14 @@ export const curl = async (
     forget();
     attempt = await run(await session(current, nonce), true);
   }
-  if (!request.repeatable || !isRejected(attempt, request)) {
+  if (!request.repeatable) {
+    const ending = await attempt.pass();
+    if (ending.kind === 'exited' && isRejected(attempt, request)) {
+      await renewForTheNext(manager, token, options);
+    }
+    return endLike(ending);
+  }
+  if (!isRejected(attempt, request)) {
     return endLike(await attempt.pass());
   }
   try {
@@ -91,6 +99,24 @@ export const curl = async (
   forget();
   const again = await session(current, lastNonceOf(attempt) ?? nonce ?? undefined);
   return endLike(await (await run(again, false)).pass());
+};
+
+/** What could not be sent twice has failed; run again, it need not fail the same way. */
+const renewForTheNext = async (
+  manager: Pick<TokenManager, 'getValidToken'>,
+  { login, accessToken }: Token,
+  options: CurlOptions,
+): Promise<void> => {
+  try {
+    tell(await manager.getValidToken({ ...options, rejected: accessToken }));
+    const what = 'the token was rejected, and has been renewed';
+    reportWarnings(login, [`${what}; this request could not be sent twice: run it again`]);
+  } catch (error) {
+    if (!(error instanceof TokenctlError)) {
+      throw error;
+    }
+    reportWarnings(login, [`the token was rejected; ${error.message}`]);
+  }
 };
 
 /** @throws {TokenctlError} `no_such_login`, `refused` */
