@@ -211,7 +211,9 @@ const line = ({ provider }: CargoWant): string =>
 
 const newTable = (want: CargoWant): string => {
   const index = want.index === null ? '' : `index = ${quoted(want.index)}\n`;
-  return `[registries.${want.registry}]\n${index}${line(want)}\n`;
+  return `[registries.${keyOf(want.registry)}]\n${index}${line(want)}\n`;
 };
+
+const keyOf = (name: string): string => (/^[\w-]+$/.test(name) ? name : quoted(name));
 
 const quoted = (text: string): string => JSON.stringify(text);

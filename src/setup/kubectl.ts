@@ -5,7 +5,7 @@ import { TokenctlError } from '../errors.ts';
 import { isAt } from './address.ts';
 import { type Cluster, type Context, format, isTokenctl, listOf } from './kubeconfig.ts';
 import type { KubectlWant } from './kubeconfig-want.ts';
-import { commandFor } from './programs.ts';
+import { commandFor, shellWord } from './programs.ts';
 import type { Asked, Surroundings, Tool, Wiring } from './tool.ts';
 
 /**
@@ -98,10 +98,10 @@ const contextsFor = (
     }
   }
   if (!isUsed) {
+    // To be pasted into a shell; and a kubeconfig often comes from somebody else.
     const cluster = clusters[0] ?? 'CLUSTER';
-    notes.push(
-      `no context uses it yet: kubectl config set-context ${cluster} --cluster=${cluster} --user=${user}`,
-    );
+    const [context, of, as] = [cluster, `--cluster=${cluster}`, `--user=${user}`].map(shellWord);
+    notes.push(`no context uses it yet: kubectl config set-context ${context} ${of} ${as}`);
   }
   return wirings;
 };
@@ -118,6 +118,8 @@ const kubeconfigs = ({ env, home }: Surroundings): string[] => {
 const apiVersion = ({ env }: Surroundings): string => {
   const { stdout } = spawnSync('kubectl', ['version', '--client', '-o', 'json'], {
     env: { ...env, KUBECONFIG: '/dev/null' },
+    // Not what a relative part of PATH finds around us.
+    cwd: '/',
     encoding: 'utf8',
     timeout: 10_000,
     stdio: ['ignore', 'pipe', 'ignore'],
