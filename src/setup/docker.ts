@@ -4,9 +4,10 @@ import { TokenctlError } from '../errors.ts';
 import { withoutBom } from './edit.ts';
 import { removeMember, setMember } from './json-edit.ts';
 import { isOnPath } from './programs.ts';
-import type { Format, Tool, Want } from './tool.ts';
+import type { AskedHost, Format, Tool, Want } from './tool.ts';
 
 interface DockerWant extends Want {
+  /** Under which the program looks the helper up: mostly `host[:port]`. */
   readonly host: string;
 }
 
@@ -57,7 +58,13 @@ export const docker: Tool<DockerWant> = {
     const notes = isOnPath(`docker-credential-${HELPER}`, env)
       ? []
       : [`docker-credential-${HELPER} is not on PATH, where docker looks for it`];
-    for (const { host } of hosts) {
+    const isHub = [HUB, HUB_OF_DOCKER].map((hub) => hosts.some(({ host }) => host === hub));
+    if (isHub.includes(true) && isHub.includes(false)) {
+      notes.push(
+        `of Docker Hub docker asks for ${HUB_OF_DOCKER}, podman and skopeo for ${HUB}; for both: tokenctl hosts NAME add ${HUB} ${HUB_OF_DOCKER}`,
+      );
+    }
+    for (const host of hosts.map(keyOf)) {
       const other = helperOf(data, host);
       if (other !== undefined && other !== HELPER && !(replace && isHelperName(other))) {
         throw new TokenctlError('refused', `another helper answers for ${host} in ${file}`, {
@@ -71,11 +78,22 @@ export const docker: Tool<DockerWant> = {
       }
     }
     return {
-      wirings: hosts.map(({ host }) => ({ file, hosts: [host], want: { slot: host, host } })),
+      wirings: hosts.map((asked) => {
+        const key = keyOf(asked);
+        return { file, hosts: [asked.host], want: { slot: key, host: key } };
+      }),
       notes,
     };
   },
 };
+
+/** One registry, under the name that docker gives it and under that of podman, skopeo and others. */
+const HUB_OF_DOCKER = 'index.docker.io';
+const HUB = 'docker.io';
+
+/** docker names its own registry by an address, and all others by their host. */
+const keyOf = ({ host }: AskedHost): string =>
+  host === HUB_OF_DOCKER ? `https://${HUB_OF_DOCKER}/v1/` : host;
 
 const helperOf = (data: unknown, host: string): unknown => {
   const { credHelpers } = data as { credHelpers?: Members };
