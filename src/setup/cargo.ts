@@ -25,8 +25,13 @@ const format: Format<CargoWant> = {
   encoding: 'utf8',
   parse: (text) => {
     try {
-      return parse(withoutBom(text));
+      const data = parse(withoutBom(text), { integersAsBigInt: 'asNeeded' });
+      registriesOf(data);
+      return data;
     } catch (error) {
+      if (error instanceof TokenctlError) {
+        throw error;
+      }
       // Its message repeats the source.
       const where = error instanceof TomlError ? ` (line ${error.line})` : '';
       throw new TokenctlError('refused', `is not TOML${where}`, {

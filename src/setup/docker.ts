@@ -41,6 +41,7 @@ const format: Format<DockerWant> = {
     return removeMember(text, isLast && wasMade ? ['credHelpers'] : ['credHelpers', host]);
   },
   isRemoval: (before, after, want) =>
+    !format.isDone(format.parse(after), want) &&
     format.same(format.apply(format.parse(after), want), format.parse(before)),
   byHand: ({ host }) => `${JSON.stringify({ credHelpers: { [host]: HELPER } }, null, 2)}\n`,
 };
@@ -96,15 +97,13 @@ const keyOf = ({ host }: AskedHost): string =>
   host === HUB_OF_DOCKER ? `https://${HUB_OF_DOCKER}/v1/` : host;
 
 const helperOf = (data: unknown, host: string): unknown => {
-  const { credHelpers } = data as { credHelpers?: Members };
-  return credHelpers !== undefined && Object.hasOwn(credHelpers, host)
-    ? credHelpers[host]
-    : undefined;
+  const { credHelpers } = data as { credHelpers?: unknown };
+  return isObject(credHelpers) && Object.hasOwn(credHelpers, host) ? credHelpers[host] : undefined;
 };
 
 const hasPassword = (data: unknown, host: string): boolean => {
-  const { auths = {} } = data as { auths?: Members };
-  const entry = Object.hasOwn(auths, host) ? auths[host] : undefined;
+  const { auths } = data as { auths?: unknown };
+  const entry = isObject(auths) && Object.hasOwn(auths, host) ? auths[host] : undefined;
   return isObject(entry) && ['auth', 'identitytoken', 'password'].some((key) => entry[key]);
 };
 

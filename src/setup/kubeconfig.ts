@@ -37,6 +37,11 @@ type Members = Readonly<Record<string, unknown>>;
 export const format: Format<KubectlWant> = {
   encoding: 'utf8',
   parse: (text) => {
+    if (OTHER_LINE_ENDS.test(text)) {
+      throw new TokenctlError('refused', 'has line ends other than LF and CRLF', {
+        hint: 'kubectl config view --raw shows what kubectl makes of it',
+      });
+    }
     const document = parseKubeconfig(text);
     const [error] = document.errors;
     if (error !== undefined) {
@@ -94,6 +99,9 @@ export const format: Format<KubectlWant> = {
       ? (userEdits('', want)[0]?.added ?? '')
       : `contexts:\n- name: ${scalar(want.name)}\n  context:\n    user: ${scalar(want.user)}\n`,
 };
+
+/** They end a line, and so a comment, for kubectl, and not for our parser: https://yaml.org/spec/1.1/#b-char */
+const OTHER_LINE_ENDS = /\r(?!\n)|[\u0085\u2028\u2029]/;
 
 const dataOf = (document: Document): unknown => {
   try {

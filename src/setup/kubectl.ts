@@ -25,6 +25,9 @@ export const kubectl: Tool<KubectlWant> = {
     }));
     const clusters = held.flatMap(({ data }) => listOf<Cluster>(data, 'clusters'));
     const hosts = hostsOf(asked, clusters);
+    if (asked.user === '') {
+      throw new TokenctlError('usage', '--user is empty', { hint: '--user NAME' });
+    }
     const name = asked.user ?? asked.login ?? 'tokenctl';
     const user = held.find(({ data }) => listOf(data, 'users').some((one) => one.name === name));
     if (user !== undefined && !isTokenctl(user.data, name)) {
