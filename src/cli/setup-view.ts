@@ -32,6 +32,8 @@ const marked = (mark: string, text: string): string[] =>
     .filter((line) => line.trim() !== '')
     .map((line) => `${mark}${safe(line)}`);
 
+export const linesToAdd = (lines: string): string => lines.split('\n').map(safe).join('\n');
+
 /** Indentation is not a control character to be afraid of. */
 const safe = (line: string): string => {
   const [indent = ''] = /^[ \t]*/.exec(line) ?? [];

@@ -25,8 +25,13 @@ const format: Format<CargoWant> = {
   encoding: 'utf8',
   parse: (text) => {
     try {
-      return parse(withoutBom(text));
+      const data = parse(withoutBom(text), { integersAsBigInt: 'asNeeded' });
+      registriesOf(data);
+      return data;
     } catch (error) {
+      if (error instanceof TokenctlError) {
+        throw error;
+      }
       // Its message repeats the source.
       const where = error instanceof TomlError ? ` (line ${error.line})` : '';
       throw new TokenctlError('refused', `is not TOML${where}`, {
@@ -211,7 +216,9 @@ const line = ({ provider }: CargoWant): string =>
 
 const newTable = (want: CargoWant): string => {
   const index = want.index === null ? '' : `index = ${quoted(want.index)}\n`;
-  return `[registries.${want.registry}]\n${index}${line(want)}\n`;
+  return `[registries.${keyOf(want.registry)}]\n${index}${line(want)}\n`;
 };
+
+const keyOf = (name: string): string => (/^[\w-]+$/.test(name) ? name : quoted(name));
 
 const quoted = (text: string): string => JSON.stringify(text);

@@ -96,8 +96,8 @@ export const commitChange = (
   const temporary = join(dirname(path), `.${basename(path)}.tokenctl-${nonce}`);
   const directories = bytes === null ? (record.made[file] ?? []) : target.missing;
   const { entries, made } = next;
-  const before = hashOf(target.bytes);
-  const pending = { file, path, temporary, before, entries, made, directories };
+  const hashes = { before: hashOf(target.bytes), after: hashOf(bytes) };
+  const pending = { file, path, temporary, ...hashes, entries, made, directories };
   writeSetupRecord(recordPath, { ...record, pending });
   try {
     const done = replaceTarget(target, { bytes, newMode, temporary, usesLockFile });
@@ -125,6 +125,12 @@ export const about = <T>(file: string, action: () => T): T => {
   try {
     return action();
   } catch (error) {
+    if (error instanceof RangeError) {
+      // The stack of a parser is over.
+      throw new TokenctlError('refused', `${file} is nested too deeply; nothing was changed`, {
+        hint: `head -c 200 '${file}'`,
+      });
+    }
     if (error instanceof TokenctlError && !error.message.includes(file)) {
       throw new TokenctlError(error.code, `${file}: ${error.message}; nothing was changed`, {
         hint: error.hint,

@@ -4,9 +4,10 @@ import { TokenctlError } from '../errors.ts';
 import { withoutBom } from './edit.ts';
 import { removeMember, setMember } from './json-edit.ts';
 import { isOnPath } from './programs.ts';
-import type { Format, Tool, Want } from './tool.ts';
+import type { AskedHost, Format, Tool, Want } from './tool.ts';
 
 interface DockerWant extends Want {
+  /** Under which the program looks the helper up: mostly `host[:port]`. */
   readonly host: string;
 }
 
@@ -40,6 +41,7 @@ const format: Format<DockerWant> = {
     return removeMember(text, isLast && wasMade ? ['credHelpers'] : ['credHelpers', host]);
   },
   isRemoval: (before, after, want) =>
+    !format.isDone(format.parse(after), want) &&
     format.same(format.apply(format.parse(after), want), format.parse(before)),
   byHand: ({ host }) => `${JSON.stringify({ credHelpers: { [host]: HELPER } }, null, 2)}\n`,
 };
@@ -57,7 +59,13 @@ export const docker: Tool<DockerWant> = {
     const notes = isOnPath(`docker-credential-${HELPER}`, env)
       ? []
       : [`docker-credential-${HELPER} is not on PATH, where docker looks for it`];
-    for (const { host } of hosts) {
+    const isHub = [HUB, HUB_OF_DOCKER].map((hub) => hosts.some(({ host }) => host === hub));
+    if (isHub.includes(true) && isHub.includes(false)) {
+      notes.push(
+        `of Docker Hub docker asks for ${HUB_OF_DOCKER}, podman and skopeo for ${HUB}; for both: tokenctl hosts NAME add ${HUB} ${HUB_OF_DOCKER}`,
+      );
+    }
+    for (const host of hosts.map(keyOf)) {
       const other = helperOf(data, host);
       if (other !== undefined && other !== HELPER && !(replace && isHelperName(other))) {
         throw new TokenctlError('refused', `another helper answers for ${host} in ${file}`, {
@@ -71,22 +79,31 @@ export const docker: Tool<DockerWant> = {
       }
     }
     return {
-      wirings: hosts.map(({ host }) => ({ file, hosts: [host], want: { slot: host, host } })),
+      wirings: hosts.map((asked) => {
+        const key = keyOf(asked);
+        return { file, hosts: [asked.host], want: { slot: key, host: key } };
+      }),
       notes,
     };
   },
 };
 
+/** One registry, under the name that docker gives it and under that of podman, skopeo and others. */
+const HUB_OF_DOCKER = 'index.docker.io';
+const HUB = 'docker.io';
+
+/** docker names its own registry by an address, and all others by their host. */
+const keyOf = ({ host }: AskedHost): string =>
+  host === HUB_OF_DOCKER ? `https://${HUB_OF_DOCKER}/v1/` : host;
+
 const helperOf = (data: unknown, host: string): unknown => {
-  const { credHelpers } = data as { credHelpers?: Members };
-  return credHelpers !== undefined && Object.hasOwn(credHelpers, host)
-    ? credHelpers[host]
-    : undefined;
+  const { credHelpers } = data as { credHelpers?: unknown };
+  return isObject(credHelpers) && Object.hasOwn(credHelpers, host) ? credHelpers[host] : undefined;
 };
 
 const hasPassword = (data: unknown, host: string): boolean => {
-  const { auths = {} } = data as { auths?: Members };
-  const entry = Object.hasOwn(auths, host) ? auths[host] : undefined;
+  const { auths } = data as { auths?: unknown };
+  const entry = isObject(auths) && Object.hasOwn(auths, host) ? auths[host] : undefined;
   return isObject(entry) && ['auth', 'identitytoken', 'password'].some((key) => entry[key]);
 };
 

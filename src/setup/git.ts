@@ -24,7 +24,8 @@ const format: Format<GitWant> = {
   encoding: 'latin1',
   parse: (text) => {
     const { stdout, status, error } = withUnnamedFile(Buffer.from(text, 'latin1'), (stdin) =>
-      spawnSync('git', ['config', '--file', '-', '--list', '--null'], {
+      // What is read from stdin would bring its includes along, and a relative one is an error there.
+      spawnSync('git', ['config', '--no-includes', '--file', '-', '--list', '--null'], {
         stdio: [stdin, 'pipe', 'ignore'],
         // Of a repository around us nothing matters.
         ...{ cwd: '/', encoding: 'latin1', maxBuffer: 2 ** 26 },
@@ -48,6 +49,11 @@ const format: Format<GitWant> = {
       chain.includes(ours ?? '') &&
       path.every((entry) => entries.includes(entry))
     );
+  },
+  isOvertaken: (data, want) => {
+    const entries = data as string[];
+    const later = entries.slice(entries.lastIndexOf(entriesOf(want)[1] ?? '') + 1);
+    return later.some((entry) => decidesHelpers(entry, want.url));
   },
   edits: (text, want) => {
     const added = `${lineBreakAfter(text)}${section(want).replaceAll('\n', eolOf(text))}`;
@@ -125,6 +131,18 @@ const entriesOf = ({ url, helper, usePath }: GitWant): string[] => [
   `credential.${url}.helper\n${latin1(helper)}`,
   ...(usePath ? [`credential.${url}.usehttppath\ntrue`] : []),
 ];
+
+/** A helper for this address: one that is given the token to store, or none, which ends the list. */
+const decidesHelpers = (entry: string, url: string): boolean => {
+  const [key = ''] = entry.split('\n', 1);
+  if (/^include(?:if\..*)?\.path$/s.test(key)) {
+    return true;
+  }
+  const [isHelper, pattern = '*'] = /^credential\.(?:(.*)\.)?helper$/s.exec(key) ?? [];
+  // Of what is no plain address git knows whether it matches: an asterisk, or a host alone.
+  const other = pattern.includes('*') || !URL.canParse(pattern) ? 'null' : new URL(pattern).origin;
+  return isHelper !== undefined && (other === 'null' || other === new URL(url).origin);
+};
 
 function section({ url, helper, usePath }: GitWant): string {
   const lines = ['helper =', `helper = ${quoted(latin1(helper))}`];

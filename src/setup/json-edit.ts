@@ -46,14 +46,15 @@ const setBelow = (
     return null;
   }
   const found = findNodeAtLocation(node, [key]);
-  if (found !== undefined && rest.length > 0) {
+  if (found !== undefined && found.type !== 'null' && rest.length > 0) {
     return setBelow(json, found, rest, value);
   }
   if (found?.parent !== undefined) {
     // The key with it: a value alone would not be found again.
     const { offset, length } = found.parent;
     const removed = json.slice(offset, offset + length);
-    return { offset, removed, added: `${JSON.stringify(key)}: ${JSON.stringify(value)}` };
+    const whole = rest.length === 0 ? value : nested(rest, value);
+    return { offset, removed, added: `${JSON.stringify(key)}: ${JSON.stringify(whole)}` };
   }
   return insert(json, node, key, rest.length === 0 ? value : nested(rest, value));
 };

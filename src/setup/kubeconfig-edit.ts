@@ -11,6 +11,10 @@ import {
 import { type Edit, eolOf, lineBefore, lineBreakAfter, nextLine } from './edit.ts';
 import { type ContextWant, HEADER, type UserWant, userOf } from './kubeconfig-want.ts';
 
+/** With merge keys (`<<`), which kubectl knows: what a context has by one is not missing. */
+export const parseKubeconfig = (text: string) =>
+  parseDocument(text, { logLevel: 'error', merge: true });
+
 /** Where in the text of a kubeconfig something is put, or taken out. Who calls checks what came of it. */
 export const userEdits = (text: string, want: UserWant): Edit[] => {
   const users = rootOf(text)?.items.find((pair) => keyOf(pair) === 'users');
@@ -145,7 +149,7 @@ const lines = (all: readonly string[], indent: string, eol: string): string =>
   all.map((line) => `${indent}${line}${eol}`).join('');
 
 /** Plain where every version of YAML reads it as text. */
-const scalar = (text: string): string =>
+export const scalar = (text: string): string =>
   /^(?:--)?[A-Za-z][\w./-]*$/.test(text) && !/^(?:true|false|null|yes|no|on|off|y|n)$/i.test(text)
     ? text
     : JSON.stringify(text);
@@ -188,7 +192,7 @@ const endOfLines = (text: string, end: number): number =>
   text[end - 1] === '\n' ? end : nextLine(text, end);
 
 const rootOf = (text: string): YAMLMap | null => {
-  const { contents } = parseDocument(text, { logLevel: 'error' });
+  const { contents } = parseKubeconfig(text);
   return isMap(contents) ? contents : null;
 };
 

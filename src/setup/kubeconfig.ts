@@ -1,8 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Document, parseDocument } from 'yaml';
+import type { Document } from 'yaml';
 import { TokenctlError } from '../errors.ts';
-import { contextEdits, removeContextUser, removeUser, userEdits } from './kubeconfig-edit.ts';
-import { type ContextWant, HEADER, type KubectlWant, userOf } from './kubeconfig-want.ts';
+import {
+  contextEdits,
+  parseKubeconfig,
+  removeContextUser,
+  removeUser,
+  scalar,
+  userEdits,
+} from './kubeconfig-edit.ts';
+import {
+  type ContextWant,
+  HEADER,
+  type KubectlWant,
+  type UserWant,
+  userOf,
+} from './kubeconfig-want.ts';
 import type { Format } from './tool.ts';
 
 export interface Named {
@@ -24,7 +37,12 @@ type Members = Readonly<Record<string, unknown>>;
 export const format: Format<KubectlWant> = {
   encoding: 'utf8',
   parse: (text) => {
-    const document = parseDocument(text, { logLevel: 'error' });
+    if (OTHER_LINE_ENDS.test(text)) {
+      throw new TokenctlError('refused', 'has line ends other than LF and CRLF', {
+        hint: 'kubectl config view --raw shows what kubectl makes of it',
+      });
+    }
+    const document = parseKubeconfig(text);
     const [error] = document.errors;
     if (error !== undefined) {
       // Its message repeats the source.
@@ -42,6 +60,12 @@ export const format: Format<KubectlWant> = {
   same: isDeepStrictEqual,
   apply: (data, want) => {
     const made = Object.keys(data as Members).length === 0 ? HEADER : {};
+    if (want.kind === 'user' && listOf(data, 'users').some(({ name }) => name === want.name)) {
+      // kubectl reads no file with two of one name.
+      throw new TokenctlError('refused', `there is a user ${want.name} that setup did not write`, {
+        hint: 'tokenctl setup kubectl --user NAME',
+      });
+    }
     return want.kind === 'user'
       ? { ...(data as Members), ...made, users: [...listOf(data, 'users'), userOf(want)] }
       : { ...(data as Members), contexts: listOf<Context>(data, 'contexts').map(withUser(want)) };
@@ -62,9 +86,10 @@ export const format: Format<KubectlWant> = {
     if (!format.isDone(format.parse(text), want)) {
       return null;
     }
-    return want.kind === 'user'
-      ? removeUser(text, want.name, edit?.removed)
-      : removeContextUser(text, want);
+    if (want.kind === 'context') {
+      return removeContextUser(text, want);
+    }
+    return isOnlyOurs(format.parse(text), want) ? removeUser(text, want.name, edit?.removed) : null;
   },
   isRemoval: (before, after, want) =>
     isDeepStrictEqual(without(format.parse(after), want), without(format.parse(before), want)) &&
@@ -72,8 +97,11 @@ export const format: Format<KubectlWant> = {
   byHand: (want) =>
     want.kind === 'user'
       ? (userEdits('', want)[0]?.added ?? '')
-      : `contexts:\n- name: ${want.name}\n  context:\n    user: ${want.user}\n`,
+      : `contexts:\n- name: ${scalar(want.name)}\n  context:\n    user: ${scalar(want.user)}\n`,
 };
+
+/** They end a line, and so a comment, for kubectl, and not for our parser: https://yaml.org/spec/1.1/#b-char */
+const OTHER_LINE_ENDS = /\r(?!\n)|[\u0085\u2028\u2029]/;
 
 const dataOf = (document: Document): unknown => {
   try {
@@ -120,6 +148,19 @@ const without = (data: unknown, want: KubectlWant): unknown =>
 
 const execOf = (data: unknown, name: string): Members | undefined =>
   listOf<User>(data, 'users').find((user) => user.name === name)?.user?.exec;
+
+/** Nobody has put anything else into it, as a token; what kubectl adds to it says nothing. */
+const isOnlyOurs = (data: unknown, want: UserWant): boolean => {
+  const found = listOf<User>(data, 'users').find(({ name }) => name === want.name);
+  const { env = null, interactiveMode: _, ...exec } = found?.user?.exec ?? {};
+  const { name, user } = userOf(want);
+  const { interactiveMode: __, ...ours } = user.exec;
+  const isAlone = isDeepStrictEqual(
+    { ...found, user: { ...found?.user, exec } },
+    { name, user: { exec: ours } },
+  );
+  return isAlone && env === null;
+};
 
 const isNamedList = (value: unknown): boolean =>
   Array.isArray(value) && value.every((one) => isMembers(one) && typeof one.name === 'string');

@@ -5,7 +5,7 @@ import { TokenctlError } from '../errors.ts';
 import { isAt } from './address.ts';
 import { type Cluster, type Context, format, isTokenctl, listOf } from './kubeconfig.ts';
 import type { KubectlWant } from './kubeconfig-want.ts';
-import { commandFor } from './programs.ts';
+import { commandFor, shellWord } from './programs.ts';
 import type { Asked, Surroundings, Tool, Wiring } from './tool.ts';
 
 /**
@@ -25,6 +25,9 @@ export const kubectl: Tool<KubectlWant> = {
     }));
     const clusters = held.flatMap(({ data }) => listOf<Cluster>(data, 'clusters'));
     const hosts = hostsOf(asked, clusters);
+    if (asked.user === '') {
+      throw new TokenctlError('usage', '--user is empty', { hint: '--user NAME' });
+    }
     const name = asked.user ?? asked.login ?? 'tokenctl';
     const user = held.find(({ data }) => listOf(data, 'users').some((one) => one.name === name));
     if (user !== undefined && !isTokenctl(user.data, name)) {
@@ -104,10 +107,10 @@ const contextsFor = (
     }
   }
   if (!isUsed) {
+    // To be pasted into a shell; and a kubeconfig often comes from somebody else.
     const cluster = clusters[0] ?? 'CLUSTER';
-    notes.push(
-      `no context uses it yet: kubectl config set-context ${cluster} --cluster=${cluster} --user=${user}`,
-    );
+    const [context, of, as] = [cluster, `--cluster=${cluster}`, `--user=${user}`].map(shellWord);
+    notes.push(`no context uses it yet: kubectl config set-context ${context} ${of} ${as}`);
   }
   return wirings;
 };
@@ -124,6 +127,8 @@ const kubeconfigs = ({ env, home }: Surroundings): string[] => {
 const apiVersion = ({ env }: Surroundings): string => {
   const { stdout } = spawnSync('kubectl', ['version', '--client', '-o', 'json'], {
     env: { ...env, KUBECONFIG: '/dev/null' },
+    // Not what a relative part of PATH finds around us.
+    cwd: '/',
     encoding: 'utf8',
     timeout: 10_000,
     stdio: ['ignore', 'pipe', 'ignore'],

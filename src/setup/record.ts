@@ -11,8 +11,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { errnoOf, TokenctlError } from '../errors.ts';
 import { clearAway, readTarget, removeDirectories } from './target-file.ts';
+import { tools } from './tools.ts';
 import type { Entry } from './wire.ts';
 
 /** What setup wrote into which files. Kept in `setup.json`, 0600, and never a copy of such a file. */
@@ -29,8 +31,9 @@ export interface Pending {
   /** Where it really is. */
   readonly path: string;
   readonly temporary: string;
-  /** Hash of its content; null where there is no file. */
+  /** Hashes of its content; null where there is no file. */
   readonly before: string | null;
+  readonly after: string | null;
   /** The rest of the record once it is done. */
   readonly entries: readonly Entry[];
   readonly made: SetupRecord['made'];
@@ -87,13 +90,36 @@ export const recovered = ({ pending, ...record }: SetupRecord): SetupRecord => {
   if (pending === null) {
     return { ...record, pending };
   }
-  const { path, temporary, before, entries, made, directories } = pending;
+  const { path, temporary, before, after, entries, made, directories } = pending;
   clearAway(path, temporary);
-  const now = hashOf(readTarget(pending.file).bytes);
-  if (now === null) {
+  const { bytes } = readTarget(pending.file);
+  if (bytes === null) {
     removeDirectories(directories);
   }
-  return now === before ? { ...record, pending: null } : { entries, made, pending: null };
+  const now = hashOf(bytes);
+  if (now === before || now === after) {
+    return now === before ? { ...record, pending: null } : { entries, made, pending: null };
+  }
+  // Somebody has changed it since: ours is what of either is there.
+  const isOther = ({ file, want }: Entry): boolean =>
+    !entries.some((one) => one.file === file && isDeepStrictEqual(one.want, want));
+  const all = [...entries, ...record.entries.filter(isOther)];
+  return {
+    entries: all.filter((entry) => entry.file !== pending.file || isThere(bytes, entry)),
+    made: { ...record.made, ...made },
+    pending: null,
+  };
+};
+
+const isThere = (bytes: Buffer | null, { tool, want }: Entry): boolean => {
+  const format = tools[tool]?.format;
+  const text = bytes?.toString(format?.encoding) ?? '';
+  try {
+    return format?.isDone(format.parse(text), want) ?? false;
+  } catch {
+    // Who cannot be told keeps what is known.
+    return true;
+  }
 };
 
 export const hashOf = (bytes: Buffer | null): string | null =>

@@ -103,7 +103,7 @@ const wireFile = (
   for (const { want, hosts } of wirings) {
     const before = entries.find((entry) => entry.want.slot === want.slot);
     const all = [...new Set([...(before?.hosts ?? []), ...hosts])];
-    if (tool.format.isDone(data, want)) {
+    if (tool.format.isDone(data, want) && !tool.format.isOvertaken?.(data, want)) {
       // By us, or by hand: then it is not ours to take out again.
       entries = entries.map((entry) => (entry === before ? { ...entry, hosts: all } : entry));
     } else {

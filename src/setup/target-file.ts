@@ -1,8 +1,8 @@
 import {
-  chownSync,
   closeSync,
   constants,
   fchmodSync,
+  fchownSync,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -173,7 +173,7 @@ const writeTemporary = (
     writeFileSync(file, bytes);
     if (owner !== null) {
       if (fstatSync(file).gid !== owner.gid) {
-        quietly(() => chownSync(temporary, owner.uid, owner.gid));
+        quietly(() => fchownSync(file, owner.uid, owner.gid));
       }
       fchmodSync(file, mode);
     }

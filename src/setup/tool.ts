@@ -18,6 +18,8 @@ export interface Format<W extends Want = Want> {
   /** What is to be read where this is wanted. */
   apply(data: unknown, want: W): unknown;
   isDone(data: unknown, want: W): boolean;
+  /** It is there, but something comes after it that keeps it from working as it is meant. */
+  isOvertaken?(data: unknown, want: W): boolean;
   /** Ways to write it; the first that passes the check is taken. */
   edits(text: string, want: W): readonly Edit[];
   /**

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { errnoOf, TokenctlError } from '../errors.ts';
 
 /**
  * Calls with a descriptor from which this can be read, for the stdin of a child: what is given to
@@ -9,16 +10,34 @@ import { join } from 'node:path';
  * something in it.
  */
 export const withUnnamedFile = <T>(bytes: Buffer, use: (descriptor: number) => T): T => {
-  const path = join(tmpdir(), `tokenctl-${randomBytes(12).toString('hex')}`);
-  const file = openSync(path, 'wx+', 0o600);
+  const file = createUnnamedFile(bytes);
   try {
+    return use(file);
+  } finally {
+    closeSync(file);
+  }
+};
+
+const createUnnamedFile = (bytes: Buffer): number => {
+  const directory = tmpdir();
+  let file: number | undefined;
+  try {
+    const path = join(directory, `tokenctl-${randomBytes(12).toString('hex')}`);
+    file = openSync(path, 'wx+', 0o600);
     unlinkSync(path);
     for (let written = 0; written < bytes.length; ) {
       // At a position, so that whoever reads begins at the start.
       written += writeSync(file, bytes, written, bytes.length - written, written);
     }
-    return use(file);
-  } finally {
-    closeSync(file);
+    return file;
+  } catch (error) {
+    if (file !== undefined) {
+      closeSync(file);
+    }
+    throw new TokenctlError(
+      'refused',
+      `the temporary directory ${directory} cannot be written to (${errnoOf(error) ?? 'unknown'})`,
+      { hint: `ls -ld '${directory}'; df '${directory}'` },
+    );
   }
 };

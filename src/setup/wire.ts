@@ -47,6 +47,10 @@ export const rewire = (
 ): Rewired => {
   const kept = entries.filter((entry) => !dropped.includes(entry));
   const taken = takeOut(format, text, entries, dropped);
+  if (taken.stuck.length > 0 && added.length > 0) {
+    // Beside what is to give way to it, it would be there twice.
+    return { kind: 'by-hand', lines: added.map(({ want }) => format.byHand(want)).join('') };
+  }
   const hunks = [...taken.hunks];
   let current = taken.text;
   let all = [...taken.entries];
@@ -105,6 +109,12 @@ const takeOut = (
       // Somebody took it out already.
       continue;
     }
+    const inverted = invertAlone(format, current, { want, edit });
+    if (inverted !== null) {
+      hunks.push(takenHunk(current, edit));
+      current = inverted;
+      continue;
+    }
     const removal = checkedRemoval(format, current, want, edit);
     if (removal === null) {
       stuck.push({ ...entry, want, edit });
@@ -117,6 +127,18 @@ const takeOut = (
   }
   const left = entries.filter((entry) => !dropped.includes(entry));
   return { text: current, entries: [...left, ...stuck], hunks, stuck, isUnwound: false };
+};
+
+/** The same for one of them. A line end that was added before it may by now be needed by what follows. */
+const invertAlone = (
+  format: Format,
+  text: string,
+  { want, edit }: Pick<Entry, 'want' | 'edit'>,
+): string | null => {
+  const bases = [edit.added, edit.added.replace(/^\r?\n/, '')].map((added) =>
+    invertEdit(text, { ...edit, added }),
+  );
+  return bases.find((base) => base !== null && isBaseOf(format, base, text, [{ want }])) ?? null;
 };
 
 /** The text before any of these, with all else that was changed meanwhile. Null if one cannot be found. */
@@ -132,7 +154,7 @@ const isBaseOf = (
   format: Format,
   base: string,
   text: string,
-  entries: readonly Entry[],
+  entries: readonly Pick<Entry, 'want'>[],
 ): boolean => {
   try {
     const again = entries.reduce((data, { want }) => format.apply(data, want), format.parse(base));

@@ -1,24 +1,16 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { join, resolve } from 'node:path';
 import { describe, expect, onTestFinished, type TestContext, test } from 'vitest';
 import { withAuthority } from '../oauth/certificates.ts';
+import { outputOf, tool } from '../support/client-user.ts';
 import { createRepository, haveGitServer, startGitServer } from '../support/git-server.ts';
 import { need } from '../support/need.ts';
 import { createSetupUser } from '../support/setup-user.ts';
 
 type User = Awaited<ReturnType<typeof createSetupUser>>;
-
-const outputOf = (program: string, ...args: string[]): string => {
-  try {
-    return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  } catch {
-    return '';
-  }
-};
 
 /** Debian has none that is new enough: this one is not asked of every machine. */
 const needNewer = (context: TestContext, have: boolean, what: string): void => {
@@ -123,15 +115,22 @@ test('skopeo gets into a registry after setup docker, and not after its undo', a
   );
 });
 
-describe('kubectl', () => {
+describe.each([
+  ['kubectl', /v1\.(2[4-9]|[3-9]\d)/],
+  ['kubectl-1.20', /v1\.2[01]\./],
+])('%s', (name, versions) => {
+  const kubectl = tool(name);
   const authority = withAuthority();
 
   test('works after setup, and not after its undo', async (context) => {
-    const isNew = /"gitVersion": "v1\.(2[4-9]|[3-9]\d)/.test(
-      outputOf('kubectl', 'version', '--client', '--output=json'),
-    );
-    needNewer(context, isNew, 'kubectl 1.24 or later');
+    const version = outputOf(kubectl, 'version', '--client', '--output=json');
+    needNewer(context, versions.test(version), `${name} (.ci/tools brings it)`);
     const user = await createSetupUser();
+    // Under its own name, for setup asks it for its version.
+    const bin = join(user.user, '..', 'bin');
+    mkdirSync(bin);
+    symlinkSync(outputOf('sh', '-c', `command -v ${kubectl}`).trim(), join(bin, 'kubectl'));
+    user.env.PATH = `${bin}:${user.env.PATH}`;
     const answer: RequestListener = ({ headers }, response) => {
       const letIn = headers.authorization === `Bearer ${user.token}`;
       response.writeHead(letIn ? 200 : 401, { 'content-type': 'application/json' });

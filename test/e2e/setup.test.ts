@@ -472,3 +472,14 @@ describe('setup', () => {
     expect(readFileSync(join(user, 'second'), 'utf8')).toBe('[user]\n');
   });
 });
+
+test.each([
+  ['git', '--user', 'kubectl'],
+  ['docker', '--registry', 'cargo'],
+  ['kubectl', '--index', 'cargo'],
+])('setup %s does not take %s, which is for %s', async (tool, option, of) => {
+  const user = await createSetupUser('git.example.com');
+  const { exitCode, stderr } = await user.setup(tool, option, 'x');
+  expect([exitCode, stderr]).toEqual([2, expect.stringContaining(`${option} is for ${of}`)]);
+  expect(user.snapshot()).toEqual({});
+});

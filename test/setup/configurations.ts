@@ -88,7 +88,7 @@ const json = (data: fc.Arbitrary<object>) =>
     fc
       .tuple(data, fc.constantFrom(0, 1, 2, 4, '\t'))
       .map(([value, indent]) => JSON.stringify(value, null, indent)),
-    fc.constantFrom('', '{}', ' ', '{\n}'),
+    fc.constantFrom('', '{}', ' ', '{\n}', '{"credHelpers": null, "auths": null, "users": null}'),
   );
 
 const kubeData = fc
@@ -137,6 +137,7 @@ const cargoPart = fc.oneof(
   fc.tuple(space, comment).map(([indent, text]) => indent + text),
   fc.constantFrom(
     '[net]\ngit-fetch-with-cli = true',
+    '[large]\nnumber = 9223372036854775807',
     '[build]\njobs = 2 # two\nrustflags = [\n  "-C", # a\n  "x",\n]',
     '[alias]\nb = "build"\nlong = """\n[registries.none]\nindex = "x"\n"""',
     '',
@@ -223,6 +224,8 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       'users:\n- 1\n',
       'x',
       '--- {}\n--- {}\n',
+      // For kubectl these are two lines, and users are there already.
+      ...['\r', '\u0085', '\u2028', '\u2029'].map((end) => `# x${end}users: [{name: a}]\n`),
     ],
   },
   cargo: {
@@ -244,6 +247,13 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       `[registries.acme]\nindex = """\nsparse+x"""`,
       `[registries]\nacme.index = ${INDEX}\nacme.credential-provider = [\n"x" ]`,
     ],
-    garbage: ['[a', 'a = ', 'registries = 1', '[registries]\na = 1', 'a = 1\na = 2'],
+    garbage: [
+      '[a',
+      'a = ',
+      'registries = 1',
+      '[[registries.acme]]\nindex = "x"',
+      '[registries]\na = 1',
+      'a = 1\na = 2',
+    ],
   },
 };

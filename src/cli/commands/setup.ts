@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { type HeldLogin, readBoundLogins } from '../../bound-logins.ts';
-import { TokenctlError } from '../../errors.ts';
+import { printable, TokenctlError } from '../../errors.ts';
 import { requireLoginName } from '../../paths.ts';
 import type { SetupOutcome, SetupRequest } from '../../setup/changing.ts';
 import { parseNamedHost } from '../../setup/hosts.ts';
@@ -10,7 +10,7 @@ import { tools } from '../../setup/tools.ts';
 import { parseDuration } from '../duration.ts';
 import { print, say } from '../io.ts';
 import { reportError } from '../report.ts';
-import { changesAsText, outcomeAsJson } from '../setup-view.ts';
+import { changesAsText, linesToAdd, outcomeAsJson } from '../setup-view.ts';
 
 export const command = (): Command =>
   new Command('setup')
@@ -63,9 +63,30 @@ interface Options {
   readonly timeout: string;
 }
 
+/** More would be undone than it says. */
+const UNDO_IGNORES = ['login', 'replace', 'user', 'registry', 'index'] as const;
+
+const OF_ONE_TOOL = [
+  ['user', 'kubectl'],
+  ['registry', 'cargo'],
+  ['index', 'cargo'],
+] as const;
+
 const run = async (tool: string, options: Options): Promise<void> => {
   const { host: hosts = [], login, user, registry, index } = options;
   const json = options.json ?? false;
+  const beside = UNDO_IGNORES.find((name) => options[name] !== undefined);
+  if (options.undo && beside !== undefined) {
+    throw new TokenctlError('usage', `--undo takes out by host, not by --${beside}`, {
+      hint: '--undo --host HOST',
+    });
+  }
+  const strange = OF_ONE_TOOL.find(([name, of]) => options[name] !== undefined && of !== tool);
+  if (strange !== undefined && Object.hasOwn(tools, tool)) {
+    throw new TokenctlError('usage', `--${strange[0]} is for ${strange[1]}`, {
+      hint: 'tokenctl setup --help',
+    });
+  }
   const request: SetupRequest = {
     ...{ tool, hosts, login, user, registry, index },
     replace: options.replace ?? false,
@@ -102,7 +123,7 @@ const report = async (
 ): Promise<void> => {
   if (outcome.kind === 'by-hand') {
     if (!json) {
-      say(outcome.lines);
+      say(linesToAdd(outcome.lines));
     }
     throw new TokenctlError(
       'refused',
@@ -116,7 +137,7 @@ const report = async (
   }
   const { files, hosts, notes, stuck } = outcome;
   for (const note of notes) {
-    say(`tokenctl: warning: ${note}\n`);
+    say(`tokenctl: warning: ${printable(note, 600)}\n`);
   }
   const changes = changesAsText(files);
   if (json) {
@@ -128,7 +149,7 @@ const report = async (
     await print(summary(tool, hosts, files.length > 0, undo ?? false));
   }
   for (const { path, lines } of stuck) {
-    say(lines.join(''));
+    say(linesToAdd(lines.join('')));
     throw new TokenctlError(
       'refused',
       `${path} does not hold any more what was written; left as it is`,
