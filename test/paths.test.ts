@@ -20,6 +20,8 @@ describe('TOKENCTL_HOME', () => {
     expect(findPaths({ TOKENCTL_HOME: '/home/user/logins' })).toEqual({
       credentials: '/home/user/logins/credentials',
       audit: '/home/user/logins/audit.jsonl',
+      answers: '/home/user/logins/answers',
+      setup: '/home/user/logins/setup.json',
       seen: '/home/user/logins/seen',
     });
   });
@@ -58,6 +60,8 @@ describe('without TOKENCTL_HOME', () => {
     expect(findPaths({})).toEqual({
       credentials: '/data/tokenctl/credentials',
       audit: '/state/tokenctl/audit.jsonl',
+      answers: '/data/tokenctl/answers',
+      setup: '/state/tokenctl/setup.json',
       seen: '/state/tokenctl/seen',
     });
   });
