@@ -20,8 +20,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           setupFiles,
           testTimeout: 300_000,
-          // Each of these starts dozens of processes, and waits a lot: two at a time, and after the rest.
-          maxWorkers: 2,
+          // Each of these starts dozens of processes, and waits a lot: three at a time, and after the rest.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { processState } from '../../src/platform/process-identity.ts';
+import { need } from '../support/need.ts';
+import { hasProcessGroups, IN_ITS_OWN_GROUP } from '../support/process-group.ts';
 
 let directory: string;
 let runner: string;
@@ -25,8 +27,10 @@ beforeAll(async () => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 /** Runs it; `out` is all of stdout, when it has ended. */
-const start = (...command: string[]) => {
-  const process_ = spawn(process.execPath, [runner, ...command], { stdio: 'pipe' });
+const start = (...command: string[]) => startBy([process.execPath], ...command);
+
+const startBy = ([program = '', ...before]: readonly string[], ...command: string[]) => {
+  const process_ = spawn(program, [...before, runner, ...command], { stdio: 'pipe' });
   const seen = { out: '', err: '' };
   process_.stdout.on('data', (chunk) => {
     seen.out += chunk;
@@ -128,8 +132,10 @@ describe('a signal', () => {
     expect(await run.ended).toEqual([null, signal]);
   });
 
-  test('SIGTSTP stops both, and SIGCONT lets both go on', async () => {
-    const run = start('sh', '-c', 'echo "$$"; exec sleep 600');
+  test('SIGTSTP stops both, and SIGCONT lets both go on', async (context) => {
+    need(context, hasProcessGroups, 'perl(1)');
+    const node = [...IN_ITS_OWN_GROUP, process.execPath];
+    const run = startBy(node, 'sh', '-c', 'echo "$$"; exec sleep 600');
     await says(run, /\d+\n/);
     const pids = [pidOf(run.process), Number(run.seen.out)];
     for (let round = 0; round < 3; round += 1) {

@@ -18,6 +18,7 @@ import { listen } from '../oauth/servers.ts';
 import { hasCurl } from '../support/curl.ts';
 import { createSharedLogin } from '../support/login.ts';
 import { need } from '../support/need.ts';
+import { hasProcessGroups, IN_ITS_OWN_GROUP } from '../support/process-group.ts';
 import { TOKENCTL } from '../support/tokenctl.ts';
 
 beforeEach((context) => need(context, hasCurl, 'curl'));
@@ -151,6 +152,8 @@ test('a signal during a renewal ends it also when the first curl is gone', async
 
 test('Ctrl-Z during a renewal stops nothing before the new token is safe', async (context) => {
   need(context, existsSync('/proc/self/stat'), '/proc');
+  need(context, hasProcessGroups, 'perl(1)');
+  const ownGroup = IN_ITS_OWN_GROUP.map((word) => `'${word}'`).join(' ');
   let finish = () => {};
   let rejected = '';
   const { shell, token, server, recordPath } = await scene({
@@ -166,7 +169,7 @@ test('Ctrl-Z during a renewal stops nothing before the new token is safe', async
   });
   rejected = token;
   server.setFault({ kind: 'slow-body', bytesPerSecond: 100 });
-  const { child, result } = shell(`exec tokenctl curl work "$URL" -- ${QUIET} -N`);
+  const { child, result } = shell(`exec ${ownGroup} tokenctl curl work "$URL" -- ${QUIET} -N`);
   const state = () => /\) (\S)/.exec(readFileSync(`/proc/${child.pid}/stat`, 'latin1'))?.[1];
   await vi.waitFor(() => expect(server.tokenRequests).toBe(1), { timeout: 20_000 });
   child.kill('SIGTSTP');
