@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { join, resolve } from 'node:path';
-import { describe, expect, onTestFinished, type TestContext, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { withAuthority } from '../oauth/certificates.ts';
 import { outputOf, tool } from '../support/client-user.ts';
 import { createRepository, haveGitServer, startGitServer } from '../support/git-server.ts';
@@ -11,14 +11,6 @@ import { need } from '../support/need.ts';
 import { createSetupUser } from '../support/setup-user.ts';
 
 type User = Awaited<ReturnType<typeof createSetupUser>>;
-
-/** Debian has none that is new enough: this one is not asked of every machine. */
-const needNewer = (context: TestContext, have: boolean, what: string): void => {
-  if (!have) {
-    console.warn(`skipped, for want of ${what}: ${context.task.name}`);
-    context.skip();
-  }
-};
 
 const listening = async (server: Server): Promise<number> => {
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
@@ -124,7 +116,7 @@ describe.each([
 
   test('works after setup, and not after its undo', async (context) => {
     const version = outputOf(kubectl, 'version', '--client', '--output=json');
-    needNewer(context, versions.test(version), `${name} (.ci/tools brings it)`);
+    need(context, versions.test(version), `${name} (.ci/tools brings it)`);
     const user = await createSetupUser();
     // Under its own name, for setup asks it for its version.
     const bin = join(user.user, '..', 'bin');
@@ -153,7 +145,7 @@ describe.each([
 
 test('cargo works after setup, and not after its undo', async (context) => {
   const [, minor = '0'] = /^cargo 1\.(\d+)/.exec(outputOf('cargo', '--version')) ?? [];
-  needNewer(context, Number(minor) >= 74, 'cargo 1.74 or later');
+  need(context, Number(minor) >= 74, 'cargo 1.74 or later');
   const user = await createSetupUser();
   const port = await listening(
     createServer(({ headers, url = '' }, response) => {
