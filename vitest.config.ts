@@ -12,6 +12,8 @@ export default defineConfig({
           exclude: ['test/e2e/**', 'test/chaos/**'],
           setupFiles,
           testTimeout: 120_000,
+          // vitest would leave one core to itself, and waits.
+          maxWorkers: '100%',
         },
       },
       {
