@@ -1,4 +1,5 @@
 import { abbreviated, TokenctlError } from '../errors.ts';
+import { createSignalHold } from '../platform/signals.ts';
 import type { Token } from '../token.ts';
 import { endLike, startChild, untilSaved } from './child.ts';
 import { inheritedStdio } from './child-stdio.ts';
@@ -36,10 +37,10 @@ export const exec = async (
   fetched(logins.some(({ token }) => token.refreshed));
 
   const inFiles = logins.filter(({ login }) => isInFile(login, variables));
-  const files = inFiles.length === 0 ? null : await putInFiles(inFiles);
-  const { ended } = startChild(command, args, {
-    env: childEnvironment(variables, logins, files),
-    stdio: inheritedStdio(args),
+  const { files, ended } = await uninterrupted(async () => {
+    const files = inFiles.length === 0 ? null : await putInFiles(inFiles);
+    const env = childEnvironment(variables, logins, files);
+    return { files, ended: startChild(command, args, { env, stdio: inheritedStdio(args) }).ended };
   });
   const fresh = files === null ? null : keepFresh(files, inFiles, timeoutMs);
   sweepTokenFiles(process.env);
@@ -48,6 +49,17 @@ export const exec = async (
   files?.remove();
   await untilSaved();
   await endLike(ending, options.json);
+};
+
+/** A signal that comes between a file and the program it is for goes to the program: none ends us there. */
+const uninterrupted = async <T>(start: () => Promise<T>): Promise<T> => {
+  const signals = createSignalHold();
+  signals.hold();
+  try {
+    return await start();
+  } finally {
+    await signals.release();
+  }
 };
 
 const requireCommand = (
@@ -130,8 +142,14 @@ const putInFiles = async (logins: readonly FreshFile[]): Promise<TokenFiles> => 
   const files = await createTokenFiles(process.env);
   // However this ends, short of SIGKILL.
   process.once('exit', files.remove);
-  for (const { login, token } of logins) {
-    await files.write(login, token.accessToken);
+  try {
+    for (const { login, token } of logins) {
+      await files.write(login, token.accessToken);
+    }
+  } catch (error) {
+    // A signal that was held ends us before the exit.
+    files.remove();
+    throw error;
   }
   return files;
 };

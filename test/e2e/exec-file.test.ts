@@ -1,12 +1,22 @@
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createSharedLogin, type SharedLogin } from '../support/login.ts';
 import { need } from '../support/need.ts';
 import { startWithFile } from '../support/running-exec.ts';
+import { canTrace } from '../support/strace.ts';
 import { hasTerminals, openTerminal } from '../support/terminal.ts';
+import { TOKENCTL } from '../support/tokenctl.ts';
 
 const soon = <T>(check: () => T | Promise<T>) => vi.waitFor(check, { timeout: 60_000 });
 
@@ -198,6 +208,24 @@ describe('the end of exec --file', () => {
     expect(next).toMatchObject({ code: 0, stderr: '' });
     expect(existsSync(dirname(killed.path))).toBe(false);
     expect(existsSync(living.path)).toBe(true);
+  });
+
+  test('by a signal before the program has started leaves no file either', async (context) => {
+    need(context, await canTrace(), 'strace(1)');
+    const login = await createSharedLogin();
+    await login.importGrant('work');
+    const { env, entries } = createRuntime();
+    // Sent when the token is put into its file, and the program is not there yet.
+    const inject = 'inject=rename:signal=SIGTERM:when=1';
+    const log = join(login.home, '..', 'calls');
+    const strace = ['strace', '-f', '-qq', '-o', log, '-e', 'trace=rename', '-e', inject];
+    const { signal, stdout } = await login.run(
+      ['exec', 'work', '--file', 'F', '--', 'sh', '-c', 'exec sleep 600'],
+      { env, command: [...strace, ...TOKENCTL] },
+    );
+    expect([signal, stdout]).toEqual(['SIGTERM', '']);
+    expect(readFileSync(log, 'utf8')).toMatch(/rename\(.*tokenctl-exec\..*INJECTED|--- SIGTERM/s);
+    expect(entries()).toEqual([]);
   });
 
   test('leaves no file where the program was not even found', async () => {
